@@ -1,0 +1,1 @@
+"""What a request does. Only actions (and actor shells) open transactions; no FastAPI here."""

@@ -1,0 +1,1 @@
+"""Paths -> actions. A route parses, calls one action, and answers; it never touches SQL."""
