@@ -1,0 +1,89 @@
+"""The ASGI application: one stack of plain ASGI middleware around the routes, state on `app.state`.
+
+From outside in: request id, admission, metrics (edge) -> security headers and CORS -> rate limits -> errors ->
+router. None of it is Starlette's BaseHTTPMiddleware, which costs a task and a queue per request.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from api import problems
+from api.context import Context
+from api.edge import Edge
+from api.limits import RateLimits
+from api.routes import (
+    accounts,
+    apps,
+    instance,
+    lists,
+    markers,
+    media,
+    notifications,
+    oauth,
+    ops,
+    pages,
+    reactions,
+    relations,
+    search,
+    statuses,
+    timelines,
+)
+from api.security import SecurityHeaders
+from cluster.errors import SocialFlowError
+
+VERSION = "0.1.0"
+
+# Routing tries routes in order, so the busiest come first.
+ROUTERS = (
+    timelines,
+    statuses,
+    accounts,
+    notifications,
+    reactions,
+    relations,
+    media,
+    search,
+    lists,
+    markers,
+    instance,
+    apps,
+    oauth,
+    pages,
+    ops,
+)
+
+
+def create_app(context: Context) -> FastAPI:
+    """The API over `context`; opens and closes it with the ASGI lifespan."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await context.open()
+        yield
+        await context.close()
+
+    app = FastAPI(
+        title="Social Flow",
+        version=VERSION,
+        lifespan=lifespan,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # the reference page is ours: no scripts from other hosts
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[
+            Middleware(Edge, requests_max=context.settings.web.requests_max),
+            Middleware(SecurityHeaders, context=context),
+            Middleware(RateLimits, context=context),
+        ],
+    )
+    app.state.context = context
+    for kind in (SocialFlowError, HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(kind, problems.answer_error)
+    for module in ROUTERS:
+        app.include_router(module.router)
+    return app
