@@ -31,7 +31,8 @@ class Swept:
 
 APPEND = """
 INSERT INTO outbox (kind, members)
-SELECT kind, members::jsonb FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS given (kind, members, place)
+SELECT kind, members::jsonb
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS given (kind, members, place)
 ORDER BY place
 RETURNING id
 """
@@ -77,7 +78,7 @@ ORDER BY tx, id
 
 
 async def rows(conn: Connection, *, after: Position, upto: Position, ids: Sequence[int]) -> list[OutboxRow]:
-    """The named rows between two positions, in sweep order; kinds that this version does not know are left out."""
+    """The named rows between two positions, in sweep order, without kinds that a newer version added."""
     records = await conn.fetch(ROWS, after.tx, after.id, upto.tx, upto.id, ids)
     return [
         OutboxRow(record["id"], EVENTS[record["kind"]].from_row(record["members"]))
@@ -104,6 +105,6 @@ DELETE FROM outbox WHERE (tx, id) IN (
 
 
 async def prune(conn: Connection, *, upto: Position, keep_s: float, limit: int) -> int:
-    """Forget rows up to a position that are older than `keep_s`; at most `limit` of them. Returns how many."""
+    """Forget at most `limit` rows up to a position that are older than `keep_s`; returns how many."""
     status = await conn.execute(PRUNE, upto.tx, upto.id, float(keep_s), limit)
     return int(status.rsplit(" ", 1)[-1])
