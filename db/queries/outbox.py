@@ -11,14 +11,7 @@ import orjson
 
 from cluster.events import EVENTS, Event, OutboxRow
 from db.pool import Connection
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """How far a sweep has come. `tx` is an xid8 in text form."""
-
-    tx: str = "0"
-    id: int = 0
+from db.position import Position
 
 
 @dataclass(frozen=True, slots=True)

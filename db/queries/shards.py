@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from db.pool import Connection
-from db.queries.outbox import Position
+from db.position import Position
 
 
 @dataclass(frozen=True, slots=True)
