@@ -1,0 +1,1 @@
+"""Figures, each beside a baseline from the same run. One module per bench, found by its name."""

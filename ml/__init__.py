@@ -1,0 +1,1 @@
+"""Models and pipelines: functions over data. No Ray, no web, no SQL."""
