@@ -1,0 +1,102 @@
+"""Processes of an instance: ending them in order, and finding what a crash left behind.
+
+A process belongs to an instance when one of its open files is in the instance's run folder or logs. Marks in
+the environment would be simpler, but Postgres and Ray's workers overwrite theirs to show a title in `ps`.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+from deployments.home import Home
+
+
+def leftovers(home: Home) -> list[psutil.Process]:
+    """Every process of this instance, except the calling one and its ancestors."""
+    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    folders = (f"{home.run}/", f"{home.logs}/")
+    return [
+        psutil.Process(pid)
+        for pid in psutil.pids()
+        if pid not in spared and _opens_below(pid, folders) and psutil.pid_exists(pid)
+    ]
+
+
+def _opens_below(pid: int, folders: tuple[str, ...]) -> bool:
+    try:
+        for entry in os.scandir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                if os.readlink(entry.path).startswith(folders) and _writes(pid, entry.name):
+                    return True
+    except OSError:  # not ours, or gone
+        return False
+    return False
+
+
+def _writes(pid: int, descriptor: str) -> bool:
+    """Whether a file is open for writing: somebody who only reads our logs is not one of us."""
+    for line in Path(f"/proc/{pid}/fdinfo/{descriptor}").read_text().splitlines():
+        if line.startswith("flags:"):
+            return int(line.split()[1], 8) & os.O_ACCMODE != os.O_RDONLY
+    return False
+
+
+def end_leftovers(home: Home, *, grace_s: float = 10.0) -> int:
+    """End what a former run left; Postgres may finish its checkpoint. Returns how many there were."""
+    found = leftovers(home)
+    postmaster = _postmaster(home, found)
+    hard = [process for process in found if postmaster is None or not _belongs_to(process, postmaster)]
+    for process in hard:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(hard, timeout=grace_s)
+    if postmaster is not None:
+        end(postmaster, first=signal.SIGINT, grace_s=grace_s)
+        psutil.wait_procs([process for process in found if process not in hard], timeout=grace_s)
+    return len(found)
+
+
+def _postmaster(home: Home, found: Iterable[psutil.Process]) -> psutil.Process | None:
+    try:
+        pid = int((home.postgres / "postmaster.pid").read_text().split("\n", 1)[0])
+    except (OSError, ValueError):
+        return None
+    return next((process for process in found if process.pid == pid), None)
+
+
+def _belongs_to(process: psutil.Process, parent: psutil.Process) -> bool:
+    try:
+        return process == parent or process.ppid() == parent.pid
+    except psutil.NoSuchProcess:
+        return False
+
+
+def end(
+    process: psutil.Process | subprocess.Popen[bytes], *, first: signal.Signals, grace_s: float = 10.0
+) -> None:
+    """Ask one process to end with `first`, and kill it when it does not within `grace_s`."""
+    for number, patience_s in ((first, grace_s), (signal.SIGKILL, 5.0)):
+        try:
+            process.send_signal(number)
+            process.wait(timeout=patience_s)
+        except (psutil.NoSuchProcess, ProcessLookupError):
+            return
+        except (psutil.TimeoutExpired, subprocess.TimeoutExpired):
+            continue
+        return
+
+
+def wait_gone(pid: int, *, timeout_s: float) -> bool:
+    """Whether a process that is not our child is gone within `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
