@@ -1,4 +1,4 @@
-"""What runs: the command line, the supervisor, and how the parts are wired. The only place that reads the environment.
+"""What runs: the command line, the supervisor, the wiring. The only place that reads the environment.
 
 cli         `socialflow up | down | status | doctor | seed | settings | admin | bench | shards`
 up          the steps from nothing to a server that answers; then watches until told to stop

