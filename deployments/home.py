@@ -1,8 +1,8 @@
 """The folder of one instance: layout, permissions, lock, secrets.
 
-Sockets are in a run folder outside of it: the kernel allows 108 bytes for a socket's path, and Ray and HAProxy
-append up to 90, so a home of any length cannot hold them. It is /tmp/sf-<hash of the home>, and only its owner
-can enter.
+Sockets are in a run folder outside of it: the kernel allows 108 bytes for a socket's path, and Ray and
+HAProxy append up to 90, so a home of any length cannot hold them. It is /tmp/sf-<hash of the home>, and only
+its owner can enter.
 """
 
 import errno

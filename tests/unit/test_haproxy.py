@@ -1,0 +1,78 @@
+"""HAProxy's configuration: doors closed, forwarding headers believed from configured proxies only."""
+
+import pytest
+
+from deployments.haproxy import Ingress, bind_address, close_doors, ingress_rules, unavailable_answer
+
+TEMPLATE = """global
+    log 127.0.0.1:514 local0 info
+    stats socket /tmp/admin.sock mode 666 level admin expose-fd listeners
+defaults
+    mode http
+    errorfile 502 /tmp/500.http
+    errorfile 503 /tmp/500.http
+frontend prometheus
+    bind :9101
+frontend http_frontend
+    bind 127.0.0.1:8000
+    # rest
+listen stats
+  bind *:8404
+"""
+
+
+def ingress(host: str = "127.0.0.1", proxies: tuple[str, ...] = ()) -> Ingress:
+    return Ingress(host, 8000, "s3cret", proxies, "/run/503.http", "/bin/true")
+
+
+def test_only_the_frontend_may_be_reached_from_outside() -> None:
+    config = close_doors(TEMPLATE, ingress(host="0.0.0.0"))
+    binds = [line.strip() for line in config.splitlines() if line.strip().startswith("bind")]
+    assert binds == ["bind 127.0.0.1:9101", "bind *:8000", "bind 127.0.0.1:8404"]
+
+
+def test_the_admin_socket_is_private_and_nothing_is_logged() -> None:
+    config = close_doors(TEMPLATE, ingress())
+    assert "mode 600 level admin" in config
+    assert "666" not in config
+    assert "514" not in config
+
+
+def test_errors_are_json_with_a_time_to_retry() -> None:
+    assert close_doors(TEMPLATE, ingress()).count("/run/503.http") == 2
+    answer = unavailable_answer().decode()
+    assert answer.startswith("HTTP/1.1 503")
+    assert "retry-after: 1" in answer
+    head, body = answer.split("\r\n\r\n")
+    assert f"content-length: {len(body)}" in head
+
+
+def test_another_template_is_an_error_and_not_an_open_door() -> None:
+    with pytest.raises(ValueError, match="differs"):
+        close_doors(TEMPLATE.replace("mode 666", "mode 777"), ingress())
+
+
+def test_without_proxies_no_forwarding_header_is_read() -> None:
+    rules = "\n".join(ingress_rules(ingress()))
+    assert "req.hdr" not in rules
+    assert "del-header x-forwarded -m beg" in rules
+
+
+def test_with_proxies_addresses_are_walked_only_while_they_are_ours() -> None:
+    rules = ingress_rules(ingress(proxies=("10.0.0.0/8", "::1")))
+    walked = [rule for rule in rules if "x-forwarded-for" in rule]
+    assert all("-m ip 10.0.0.0/8 ::1/128" in rule for rule in walked)
+    assert rules.index(walked[-1]) < rules.index("http-request del-header x-forwarded -m beg")
+
+
+def test_a_misspelled_network_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"10\.0\.0\.300"):
+        ingress_rules(ingress(proxies=("10.0.0.300",)))
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", "127.0.0.1:80"), ("::1", "[::1]:80"), ("::", "[::]:80 v4v6"), ("0.0.0.0", "*:80")],
+)
+def test_addresses_are_spelled_as_haproxy_wants_them(host: str, expected: str) -> None:
+    assert bind_address(host, 80) == expected
