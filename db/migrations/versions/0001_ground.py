@@ -18,11 +18,15 @@ CREATE FUNCTION mint_id() RETURNS bigint LANGUAGE sql VOLATILE AS $$
     SELECT ((extract(epoch FROM clock_timestamp()) * 1000)::bigint << 16) | (nextval('id_salt') & 65535)
 $$;
 
--- The same layout, strictly growing, also when the clock steps back. Call only while holding the order
--- lock (db/pool.py): then ids become visible in their own order.
-CREATE FUNCTION mint_ordered_id() RETURNS bigint LANGUAGE sql VOLATILE AS $$
-    SELECT setval('ordered_id', greatest(
+-- The same layout, strictly growing, also when the clock steps back: the last of `count` consecutive ids.
+-- Call only while holding the order lock (db/pool.py): then ids become visible in their own order.
+CREATE FUNCTION mint_ordered_ids(count bigint) RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    SELECT setval('ordered_id', count - 1 + greatest(
         nextval('ordered_id'), (extract(epoch FROM clock_timestamp()) * 1000)::bigint << 16))
+$$;
+
+CREATE FUNCTION mint_ordered_id() RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    SELECT mint_ordered_ids(1)
 $$;
 """
 
