@@ -19,6 +19,7 @@ CREATE TABLE follows (
 );
 CREATE INDEX follows_following ON follows (account_id, id);
 CREATE INDEX follows_followers ON follows (target_id, id);
+CREATE INDEX follows_notify ON follows (target_id) WHERE notify;
 
 CREATE TABLE follow_requests (
     account_id    bigint NOT NULL REFERENCES accounts ON DELETE CASCADE,
