@@ -2,6 +2,8 @@
 
 A head is used only while news of its shard are fresh; on a loss, or when the owner's relations change, it is
 dropped and read again. It answers pages that end above its floor; all others go to the shard.
+A change of relations written here drops heads before the shards know of it: until they report it, such a
+feed is read from its shard, or a head read in between could bring the old feed back.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -9,10 +11,17 @@ from collections.abc import Sequence
 
 from actors.ports import Head
 from api.news import News
+from cluster.clock import Clock
 from cluster.errors import SocialFlowError
 from cluster.events import Batch, Delivery, Event, RelationChanged, StatusDeleted, StatusPosted
 from cluster.settings import Feeds
 from db.pages import Window
+
+SETTLE_S = (
+    1.0  # by then the shards have applied what they were told, or news are not fresh and no head is used
+)
+
+SETTLING_MAX = 10_000  # beyond, those that have settled are cleared out
 
 
 class _Copy:
@@ -80,13 +89,15 @@ class _Reading:
 class Heads:
     """The heads that this replica keeps, `heads_max` at most; those fetched longest ago go first."""
 
-    def __init__(self, *, news: News | None, settings: Feeds) -> None:
+    def __init__(self, *, news: News | None, clock: Clock, settings: Feeds) -> None:
         self._news = news
+        self._clock = clock
         self._heads_max = settings.heads_max
         self._length = settings.head_length
         self._copies: dict[int, _Copy] = {}
         self._watched: dict[int, None] = {}  # in the order of their last fetching
         self._reading: dict[int, _Reading] = {}
+        self._settling: dict[int, float] = {}  # accounts whose shard may not know their relations yet, until
 
     def peek(self, *, account_id: int, window: Window) -> list[int] | None:
         """The window's part of a home feed, newest first, if it is at hand and true. Never waits."""
@@ -99,9 +110,11 @@ class Heads:
         """Like `peek`, after fetching the head if there is none. None also when no shard answers."""
         if self._news is None or not self._news.fresh(None):
             return None
-        if account_id not in self._copies and account_id not in self._reading:
-            return await self._fetch(account_id, window)
-        return self.peek(account_id=account_id, window=window)
+        if account_id in self._copies:
+            return self.peek(account_id=account_id, window=window)
+        if account_id in self._reading or self._settles(account_id):
+            return None
+        return await self._fetch(account_id, window)
 
     def discard(self, *, account_id: int, status_id: int) -> None:
         """A reader found that this entry leads nowhere."""
@@ -120,6 +133,7 @@ class Heads:
                 copy.add(event.status_id, self._length)
         elif isinstance(event, RelationChanged):
             self._drop((event.account_id, event.target_id))
+            self._settle((event.account_id, event.target_id))
         elif isinstance(event, StatusDeleted):
             self.discard(account_id=event.account_id, status_id=event.status_id)
 
@@ -178,6 +192,22 @@ class Heads:
             del self._watched[oldest]
             self._copies.pop(oldest, None)
             self._news.unwatch((oldest,))
+
+    def _settle(self, account_ids: Sequence[int]) -> None:
+        now = self._clock.monotonic()
+        if len(self._settling) > SETTLING_MAX:
+            self._settling = {account: until for account, until in self._settling.items() if until > now}
+        for account_id in account_ids:
+            self._settling[account_id] = now + SETTLE_S
+
+    def _settles(self, account_id: int) -> bool:
+        until = self._settling.get(account_id)
+        if until is None:
+            return False
+        if until > self._clock.monotonic():
+            return True
+        del self._settling[account_id]
+        return False
 
     def _drop(self, account_ids: Sequence[int]) -> None:
         for account_id in account_ids:
