@@ -274,3 +274,28 @@ async def usage(conn: Connection, *, since: dt.datetime) -> Usage:
         active_month=round(active * 100 / share["account_stats"]),
         statuses=round(statuses * 100 / share["statuses"]),
     )
+
+
+SPELLINGS = """
+    SELECT lower(username::text) AS name, username::text AS spelling
+    FROM accounts WHERE username = ANY($1::citext[]) AND suspended_at IS NULL
+"""
+
+
+async def spellings(conn: Connection, *, usernames: Sequence[str]) -> dict[str, str]:
+    """Lower-case names of those who exist, with how they write themselves."""
+    rows = await conn.fetch(SPELLINGS, list(usernames))
+    return {row["name"]: row["spelling"] for row in rows}
+
+
+CONTACT = """
+    SELECT account_id FROM users WHERE role IN ('owner', 'admin')
+    ORDER BY role = 'owner' DESC, account_id
+    LIMIT 1
+"""
+
+
+async def contact(conn: Connection) -> int | None:
+    """The account of whoever runs this server: the first owner, else the first admin."""
+    found: int | None = await conn.fetchval(CONTACT)
+    return found

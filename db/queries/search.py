@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cluster.ids import ID_MAX
 from db.entities import record_to
 from db.patterns import escape_like
 from db.pool import Connection
@@ -35,7 +36,7 @@ class StatusesWanted:
 
     words: Sequence[str]
     low: int = 0
-    high: int = 2**63 - 1
+    high: int = ID_MAX
     author_id: int | None = None
     limit: int = 20
     offset: int = 0
