@@ -3,34 +3,31 @@
 `user` wants a person, `app` any token, `anyone` takes requests without one. Errors have Mastodon's words.
 """
 
-from dataclasses import dataclass
-from typing import NoReturn, cast
+from typing import Any, NoReturn, cast
 from urllib.parse import parse_qsl
 
 from starlette.requests import HTTPConnection
 
 from api import scopes as oauth_scopes
 from api.context import Context
-from cluster.errors import FieldError, Forbidden, InvalidInput, NotFound, Unauthenticated
+from api.tokens import Caller as Caller
+from api.tokens import UserCaller as UserCaller
+from cluster.errors import (
+    FieldError,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    SocialFlowError,
+    Unauthenticated,
+)
 from cluster.ids import ID_MAX, parse_id
 from db.pages import Window
 
+CALLER = "socialflow.caller"
+"""Where the rate-limit middleware leaves whom it found in the scope: a Caller, None without a token, or the
+error with which the token was refused."""
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Whoever sent a valid access token. `account_id` is None for an app on its own behalf."""
-
-    account_id: int | None
-    session_id: int
-    app_id: int
-    scopes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class UserCaller(Caller):
-    """A person behind a token."""
-
-    account_id: int
+UNKNOWN: Any = object()  # nobody has looked yet
 
 
 def context(connection: HTTPConnection) -> Context:
@@ -58,10 +55,14 @@ async def app(connection: HTTPConnection, *scopes: str) -> Caller:
 async def anyone(connection: HTTPConnection, *scopes: str) -> Caller | None:
     """Who is asking, or None without a token. A token that is sent must be valid: clients with a revoked
     one must learn of it. Raises Unauthenticated, Forbidden."""
-    token = bearer(connection)
-    if token is None:
+    caller: Caller | SocialFlowError | None = connection.scope.get(CALLER, UNKNOWN)
+    if caller is UNKNOWN:
+        token = bearer(connection)
+        caller = await context(connection).tokens.verify(token) if token else None
+    if caller is None:
         return None
-    caller = await context(connection).tokens.verify(token)
+    if isinstance(caller, SocialFlowError):
+        raise caller
     if scopes and not any(oauth_scopes.allows(caller.scopes, scope) for scope in scopes):
         raise Forbidden("This action is outside the authorized scopes")
     return caller

@@ -31,6 +31,7 @@ CREATE TABLE oauth_sessions (
     app_id            bigint NOT NULL REFERENCES oauth_apps ON DELETE CASCADE,
     scopes            text[] NOT NULL,
     kid               text NOT NULL REFERENCES oauth_signing_keys,
+    prior_kid         text,                            -- signed the access token before the last refresh
     offline           boolean NOT NULL DEFAULT false,  -- short access tokens and a refresh family
     created_at        timestamptz NOT NULL DEFAULT now(),
     last_used_at      timestamptz NOT NULL DEFAULT now(),
