@@ -38,10 +38,18 @@ class World:
                 name,
             )
 
-    async def tokens(self, *, offline: bool = False, scopes: tuple[str, ...] = ("read",)) -> Tokens:
+    async def signed_in(
+        self, *, offline: bool = False, scopes: tuple[str, ...] = ("read",)
+    ) -> tuple[int, Tokens]:
         suffix = str(next(_numbers))
         account_id, app_id = await self.account(f"person{suffix}"), await self.app(f"app{suffix}")
-        return await self.sessions.create(Grant(account_id, app_id, scopes, offline))
+        return account_id, await self.sessions.create(Grant(account_id, app_id, scopes, offline))
+
+    async def tokens(self, *, offline: bool = False, scopes: tuple[str, ...] = ("read",)) -> Tokens:
+        return (await self.signed_in(offline=offline, scopes=scopes))[1]
+
+    async def app_tokens(self) -> Tokens:
+        return await self.sessions.create(Grant(None, await self.app(f"app{next(_numbers)}"), ("read",)))
 
     def shard(self, name: str = "sessions-0") -> SessionShard:
         return SessionShard(name, settings=self.settings, pool=self.pool, bus=self.bus, clock=self.clock)
