@@ -101,3 +101,11 @@ async def prune(conn: Connection, *, upto: Position, keep_s: float, limit: int) 
     """Forget at most `limit` rows up to a position that are older than `keep_s`; returns how many."""
     status = await conn.execute(PRUNE, upto.tx, upto.id, float(keep_s), limit)
     return int(status.rsplit(" ", 1)[-1])
+
+
+LAST_ID = "SELECT last_value FROM outbox_id_seq"
+
+
+async def last_id(conn: Connection) -> int:
+    """No row has a higher id yet, committed or not."""
+    return int(await conn.fetchval(LAST_ID))
