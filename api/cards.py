@@ -21,6 +21,7 @@ from cluster.events import (
     Event,
     StatusDeleted,
     StatusEdited,
+    StatusPosted,
     StatusTouched,
 )
 from cluster.settings import Caches
@@ -203,7 +204,7 @@ class Cards:
         """Forget what this event made stale."""
         if isinstance(event, StatusTouched | StatusEdited | StatusDeleted):
             self._statuses.forget(event.status_id)
-        elif isinstance(event, AccountChanged):
+        if isinstance(event, AccountChanged | StatusPosted | StatusDeleted):  # posts are counted on profiles
             self._accounts.forget(event.account_id)
 
     def on_delivery(self, delivery: Delivery, _batch: Batch) -> None:
