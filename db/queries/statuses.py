@@ -150,6 +150,14 @@ async def count(
         await conn.execute(COUNT, ids, *deltas)
 
 
+AUTHORS = "SELECT id, account_id FROM statuses WHERE id = ANY($1::bigint[])"
+
+
+async def authors(conn: Connection, *, ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Who wrote these statuses: (status, account)."""
+    return [(row["id"], row["account_id"]) for row in await conn.fetch(AUTHORS, ids)]
+
+
 CLAIM_KEYS = """
 INSERT INTO idempotency_keys AS known (account_id, key, status_id)
 SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[])
@@ -206,7 +214,8 @@ SELECT target_id, account_id FROM follows WHERE target_id = ANY($1::bigint[]) AN
 
 async def notified_followers(conn: Connection, *, author_ids: Sequence[int]) -> list[tuple[int, int]]:
     """Who wants a notification of every post: (author, follower)."""
-    return [tuple(row) for row in await conn.fetch(NOTIFIED_FOLLOWERS, author_ids)]
+    rows = await conn.fetch(NOTIFIED_FOLLOWERS, author_ids)
+    return [(row["target_id"], row["account_id"]) for row in rows]
 
 
 REBLOGS = """
