@@ -242,7 +242,7 @@ class Cards:
         cards: dict[int, Card] = {}
         for record in records:
             status_id = record["id"]
-            parts = _parts(record, media[status_id], mentions[status_id], tags[status_id])
+            parts = _parts(record, media=media[status_id], mentions=mentions[status_id], tags=tags[status_id])
             cards[status_id] = Card(parts, entities.render_status(parts, links=self._links))
         return cards
 
@@ -258,7 +258,7 @@ class Cards:
 
 
 def _parts(
-    record: Record, media: list[Media], mentions: list[Mention], tags: list[Tag]
+    record: Record, *, media: list[Media], mentions: list[Mention], tags: list[Tag]
 ) -> entities.StatusParts:
     application = record["app_name"]
     return entities.StatusParts(

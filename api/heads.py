@@ -17,10 +17,7 @@ from cluster.events import Batch, Delivery, Event, RelationChanged, StatusDelete
 from cluster.settings import Feeds
 from db.pages import Window
 
-SETTLE_S = (
-    1.0  # by then the shards have applied what they were told, or news are not fresh and no head is used
-)
-
+SETTLE_S = 1.0  # by then the shards know what they were told, or their news are not fresh any more
 SETTLING_MAX = 10_000  # beyond, those that have settled are cleared out
 
 

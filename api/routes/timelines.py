@@ -6,8 +6,8 @@ from starlette.responses import Response
 
 from api import answers, deps, forms, text
 from api.actions import timelines
+from api.actions.timelines import TagChoice, Wanted
 from db.pages import Page
-from db.queries.timelines import TagChoice, Wanted
 
 router = APIRouter(tags=["timelines"])
 
