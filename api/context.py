@@ -1,6 +1,6 @@
 """Everything that a request may use, in one object: built once per replica, handed to every action as `ctx`.
 
-`deployments/replica.py` fills it with Ray handles, the tests with in-process ones; the rest is the same.
+`api/assembly.py` builds it from its parts; what the parts are is decided by `deployments` or by a test.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from api.heads import Heads
     from api.inbox import Inbox
     from api.limits import Limiter
+    from api.links import Links
     from api.passwords import Passwords
     from api.tokens import TokenVerifier
     from api.viewers import Viewers
@@ -41,8 +42,9 @@ class Parts:
 
 @dataclass(slots=True, kw_only=True)
 class Context(Parts):
-    """The parts, and what is built on them in this replica."""
+    """The parts, and what this replica keeps on top of them."""
 
+    links: Links
     inbox: Inbox
     tokens: TokenVerifier
     passwords: Passwords
@@ -51,3 +53,18 @@ class Context(Parts):
     viewers: Viewers
     heads: Heads
     committer: Committer
+
+    async def open(self) -> None:
+        """Connect and start listening. Raises Unavailable while Postgres is away."""
+        await self.pool.open()
+        await self.tokens.start()
+        await self.inbox.open()
+
+    async def close(self) -> None:
+        """Finish accepted writes, then let go of everything."""
+        await self.committer.close()
+        await self.inbox.close()
+        await self.tokens.stop()
+        self.passwords.close()
+        await self.bus.close()
+        await self.pool.close()
