@@ -101,6 +101,10 @@ class Inbox:
     def _in_step(self, shard: str) -> bool:
         return shard not in self._catching_up and not self._watching_anew[shard]
 
+    def shard_of(self, account_id: int) -> str | None:
+        """The shard of an account that is being watched."""
+        return self._shard_of.get(account_id)
+
     async def watch(self, account_ids: Sequence[int]) -> list[Head]:
         """Hear of these accounts until `unwatch`, and their home heads as of now, in the order asked.
 
