@@ -14,7 +14,8 @@ from cluster import observe
 from cluster.clock import Clock
 from cluster.errors import Forbidden, OAuthError, Unavailable
 from cluster.settings import Settings
-from cluster.sharding import slot_of
+from cluster.sharding import assign, slot_of
+from cluster.topology import session_shards
 from db.bus import Bus
 from db.pool import Connection, Pool
 from db.queries import sessions, shards
@@ -23,13 +24,14 @@ from db.queries.sessions import RefreshRow
 log = observe.logger("sessions")
 
 MINT_AHEAD = 64  # ids asked for at once; a shard keeps those of its own slots
+RETRY_S = 0.2  # between attempts while Postgres is away
 
 
 class SessionShard:
     """Sessions of the slots that Postgres gives to `name`. Holds signing keys, an epoch, and unsent news.
 
     Success means durable, fenced by the epoch in the same transaction. A crash loses nothing: the next
-    epoch makes every listener read Postgres again. `on_fenced` is called when a newer owner exists.
+    epoch makes every listener read Postgres again. `on_retired` is called when a newer owner exists.
     """
 
     def __init__(
@@ -40,55 +42,75 @@ class SessionShard:
         pool: Pool,
         bus: Bus,
         clock: Clock,
-        on_fenced: Callable[[], None] = lambda: None,
+        on_retired: Callable[[], None] = lambda: None,
     ) -> None:
         self._name = name
         self._settings = settings
         self._pool = pool
         self._bus = bus
         self._clock = clock
-        self._on_fenced = on_fenced
+        self._on_retired = on_retired
         self._keyring = Keyring(settings=settings.auth, pool=pool, clock=clock)
         self._mint = Mint(settings)
-        self._starting = asyncio.Lock()
+        self._owners = assign(session_shards(settings))
+        self._slots = frozenset(slot for slot, owner in enumerate(self._owners) if owner == name)
+        self._starting: asyncio.Task[None] | None = None
+        self._claimed = asyncio.Event()
         self._herald: Herald | None = None
         self._epoch = 0
-        self._slots: frozenset[int] = frozenset()
         self._ids: list[int] = []
-        self._fenced = False
+        self._retired = False
 
     async def start(self) -> None:
-        """Take the shard over; safe to call again. Raises Unavailable while Postgres is away."""
-        async with self._starting:
-            if self._fenced:
-                raise Unavailable("this session shard has a newer owner")
-            if self._herald is not None:
-                return
-            async with self._pool.transaction() as conn:
-                claim = await shards.claim(
-                    conn, name=self._name, kind="sessions", lease_ms=self._settings.feeds.lease_ms
-                )
-                owners = await shards.owners(conn, kind="sessions")
-            await self._keyring.upkeep()
-            self._epoch = claim.epoch
-            self._slots = frozenset(slot for slot, owner in enumerate(owners) if owner == self._name)
-            self._herald = Herald(
-                shard=self._name,
-                epoch=claim.epoch,
-                settings=self._settings,
-                pool=self._pool,
-                bus=self._bus,
-                clock=self._clock,
-                keyring=self._keyring,
-                on_fenced=self._leave,
-            )
-            log.info("session_shard_started", shard=self._name, epoch=self._epoch, slots=len(self._slots))
+        """Take the shard over, in the background: Postgres may be away. Safe to call again."""
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._claim())
+
+    async def ready(self, wait_s: float = 0.2) -> bool:
+        """Whether the shard is claimed and not yet lost; waits a little for it."""
+        await self.start()
+        try:
+            await asyncio.wait_for(self._claimed.wait(), wait_s)
+        except TimeoutError:
+            return False
+        return not self._retired
 
     async def stop(self) -> None:
         """Stop the heartbeat; what is durable stays."""
-        herald, self._herald = self._herald, None
-        if herald is not None:
-            await herald.close()
+        self._retired = True
+        if self._starting is not None:
+            self._starting.cancel()
+        if self._herald is not None:
+            await self._herald.close()
+
+    async def _claim(self) -> None:
+        while not self._claimed.is_set():
+            try:
+                await self._keyring.upkeep()
+                async with self._pool.transaction() as conn:
+                    await shards.place(conn, kind="sessions", owners=self._owners)
+                    claim = await shards.claim(
+                        conn, name=self._name, kind="sessions", lease_ms=self._settings.feeds.lease_ms
+                    )
+                self._begin(claim.epoch)
+            except Exception as error:
+                log.warning("cannot claim the shard yet", shard=self._name, reason=repr(error))
+                await asyncio.sleep(RETRY_S)
+
+    def _begin(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._herald = Herald(
+            shard=self._name,
+            epoch=epoch,
+            settings=self._settings,
+            pool=self._pool,
+            bus=self._bus,
+            clock=self._clock,
+            keyring=self._keyring,
+            on_retired=self._retire,
+        )
+        self._claimed.set()
+        log.info("shard claimed", shard=self._name, epoch=epoch)
 
     @property
     def epoch(self) -> int:
@@ -186,9 +208,8 @@ class SessionShard:
         return [identifier in alive for identifier in session_ids]
 
     async def _ready(self) -> Herald:
-        await self.start()
-        if self._herald is None:
-            raise Unavailable("this session shard is stopping")
+        if not await self.ready() or self._herald is None:
+            raise Unavailable("this session shard is not ready")
         return self._herald
 
     @asynccontextmanager
@@ -200,19 +221,19 @@ class SessionShard:
     async def _hold(self, conn: Connection, session_ids: Sequence[int]) -> None:
         slots = [slot_of(identifier) for identifier in session_ids]
         if not await sessions.hold(conn, shard=self._name, epoch=self._epoch, slots=slots):
-            self._leave()
+            self._retire()
             raise Unavailable("this session shard has a newer owner")
 
-    def _leave(self) -> None:
-        if not self._fenced:
-            self._fenced = True
-            log.warning("session_shard_fenced", shard=self._name, epoch=self._epoch)
-            self._on_fenced()
+    def _retire(self) -> None:
+        if not self._retired:
+            self._retired = True
+            log.warning("a newer owner took the shard over", shard=self._name, epoch=self._epoch)
+            self._on_retired()
 
     async def _mint_id(self) -> int:
         while not self._ids:
             if not self._slots:
-                raise Unavailable("this session shard owns no slots")
+                raise Unavailable("this session shard has no slots")
             async with self._pool.connection() as conn:
                 minted = await sessions.mint_ids(conn, count=MINT_AHEAD)
             self._ids = [identifier for identifier in minted if slot_of(identifier) in self._slots]

@@ -124,7 +124,7 @@ async def test_a_shard_with_a_newer_owner_writes_nothing_more(world: World) -> N
     app_id = await _app_of(world, tokens.session_id)
     newer = [world.shard(name) for name in world.sessions.shards]
     for shard in newer:
-        await shard.start()
+        assert await shard.ready(5)
     with pytest.raises(Unavailable):
         await world.tokens()
     with pytest.raises(Unavailable):
@@ -149,10 +149,10 @@ async def test_a_shard_that_lost_its_slots_writes_nothing_more(world: World) -> 
 async def test_an_idle_shard_notices_its_successor_and_leaves(world: World) -> None:
     left = asyncio.Event()
     idle = world.shard()
-    idle._on_fenced = left.set  # as the actor does, which then exits
-    await idle.start()
+    idle._on_retired = left.set  # as the actor does, which then exits
+    assert await idle.ready(5)
     newer = world.shard()
-    await newer.start()
+    assert await newer.ready(5)
     world.clock.advance(2)  # past the next renewal
     await asyncio.wait_for(left.wait(), 3)
     await newer.stop()
