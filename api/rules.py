@@ -76,6 +76,15 @@ def in_profile(card: Card, viewer: Viewer | None) -> bool:
     return card.inner.account_id not in viewer.hidden
 
 
+def in_thread(card: Card, viewer: Viewer | None) -> bool:
+    """Whether a status is shown among what another one answers, and what answers it."""
+    if not may_see(card, viewer):
+        return False
+    if viewer is None or card.account_id == viewer.account_id:
+        return True
+    return card.account_id not in viewer.hidden
+
+
 def in_notifications(viewer: Viewer, *, from_account_id: int) -> bool:
     """Whether the viewer wants to hear of what this account does."""
     if from_account_id in viewer.blocks:
