@@ -52,7 +52,7 @@ class FeedShard:
         pool: Pool,
         bus: Bus,
         clock: Clock,
-        on_retired: Callable[[], None] = lambda: None,
+        on_fenced: Callable[[], None] = lambda: None,
     ) -> None:
         self._name = name
         self._settings = settings.feeds
@@ -60,7 +60,7 @@ class FeedShard:
         self._pool = pool
         self._bus = bus
         self._clock = clock
-        self._on_retired = on_retired
+        self._on_fenced = on_fenced
         self._tasks: list[asyncio.Task[None]] = []
         self._claimed = asyncio.Event()
         self._news = asyncio.Event()
@@ -82,6 +82,11 @@ class FeedShard:
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(work))
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of this owner; 0 before it has claimed the shard."""
+        return self._epoch
 
     async def ready(self, wait_s: float = 0.2) -> bool:
         """Whether the shard is claimed and may answer; waits a little for it."""
@@ -140,22 +145,25 @@ class FeedShard:
         """Publish what is waiting, keep the position, and end."""
         if self._claimed.is_set() and not self._retired:
             try:
-                await self._flush()
                 await self._save()
             except SocialFlowError as error:
                 log.warning("stopped without saving", shard=self._name, reason=str(error))
+        await self.crash()
+
+    async def crash(self) -> None:
+        """End at once; whatever was not published or saved comes again from the outbox."""
         self._retired = True
-        if self._claimed.is_set():
-            await self._loader.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._claimed.is_set():
+            await self._loader.stop()
 
     def _retire(self) -> None:
         if not self._retired:
             log.warning("a newer owner has this shard", shard=self._name, epoch=self._epoch)
             self._retired = True
-            self._on_retired()
+            self._on_fenced()
 
     # -- loops ----------------------------------------------------------------------------------------------
 

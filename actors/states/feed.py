@@ -81,16 +81,13 @@ class FeedState:
         return account_id in self._row_of
 
     def home(self, account_id: int, window: Window) -> Slice | None:
-        """The window's part of a feed; None when it must be loaded first. A window that starts below the
-        floor and goes upward has no part here."""
+        """The window's part of what is known of a feed; None when it must be loaded first."""
         row = self._row_of.get(account_id)
         if row is None:
             return None
         self._reads += 1
         self._read_at[row] = self._reads
         ids, floor = self._known(account_id, row)
-        if window.upward and window.low < floor:
-            return Slice([], floor)
         low = np.searchsorted(ids, window.low, side="right")
         high = np.searchsorted(ids, window.high, side="left")
         inside = ids[low:high]
