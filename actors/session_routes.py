@@ -1,36 +1,44 @@
-"""From a session to its shard: which shard to ask, and one question per shard for all who ask at once."""
+"""The Sessions port over any transport: from a session to its shard, one question for all who ask at once."""
 
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
+from actors.lanes import Lane
 from actors.ports import Grant, Tokens
+from actors.routed_feeds import Transport
 from actors.states.sessions import session_of
-from cluster.errors import OAuthError
+from cluster.errors import OAuthError, Unavailable
 from cluster.settings import Settings
 from cluster.sharding import assign, slot_of
 from cluster.topology import session_shards
 
-Call = Callable[[str, str, dict[str, Any]], Awaitable[Any]]
-"""Calls a shard's method by name with keyword arguments. Raises only errors of our own family."""
-
 ASK_MAX = 1000  # sessions in one question
+QUEUE_MAX = 10_000  # waiting for a question; a replica has at most `web.requests_max` requests, and sockets
 
 
 class RoutedSessions:
-    """The `Sessions` port over `call`. Reads are asked twice before they fail, writes once."""
+    """Satisfies `actors.ports.Sessions`. Reads are asked twice before they fail, writes once."""
 
-    def __init__(self, *, settings: Settings, call: Call) -> None:
+    def __init__(self, transport: Transport, *, settings: Settings) -> None:
+        self._transport = transport
+        self._timeout_s = settings.sessions.call_timeout_ms / 1000
         names = session_shards(settings)
-        self._call = call
         self._owners = assign(names)
         self._turns = itertools.cycle(names)
-        self._askers = {name: LiveAsker(name, call) for name in names}
+        self._questions = {
+            name: Lane[int, bool](self._asker(name), batch_max=ASK_MAX, queue_max=QUEUE_MAX) for name in names
+        }
+
+    async def close(self) -> None:
+        """Give up what waits."""
+        for lane in self._questions.values():
+            await lane.close()
 
     async def create(self, grant: Grant) -> Tokens:
         """Open a session in the next shard's turn: each makes ids of its own slots."""
-        tokens: Tokens = await self._call(next(self._turns), "create", {"grant": grant})
+        shard = next(self._turns)
+        tokens: Tokens = await self._transport.call(shard, "create", grant, timeout_s=self._timeout_s)
         return tokens
 
     async def refresh(self, *, refresh_token: str, app_id: int, scopes: tuple[str, ...] = ()) -> Tokens:
@@ -38,8 +46,14 @@ class RoutedSessions:
         session_id = session_of(refresh_token)
         if session_id is None:
             raise OAuthError("invalid_grant", "The refresh token is unknown")
-        arguments = {"refresh_token": refresh_token, "app_id": app_id, "scopes": scopes}
-        tokens: Tokens = await self._call(self._shard_of(session_id), "refresh", arguments)
+        tokens: Tokens = await self._transport.call(
+            self._shard_of(session_id),
+            "refresh",
+            refresh_token=refresh_token,
+            app_id=app_id,
+            scopes=scopes,
+            timeout_s=self._timeout_s,
+        )
         return tokens
 
     async def revoke(self, *, session_ids: Sequence[int], reason: str) -> None:
@@ -47,66 +61,31 @@ class RoutedSessions:
         groups: dict[str, list[int]] = {}
         for identifier in session_ids:
             groups.setdefault(self._shard_of(identifier), []).append(identifier)
-        await asyncio.gather(
-            *(
-                self._call(shard, "revoke", {"session_ids": group, "reason": reason})
-                for shard, group in groups.items()
-            )
-        )
+        calls = [
+            self._transport.call(shard, "revoke", session_ids=group, reason=reason, timeout_s=self._timeout_s)
+            for shard, group in groups.items()
+        ]
+        await asyncio.gather(*calls)
 
     async def live(self, *, session_ids: Sequence[int]) -> list[bool]:
         """Which of these sessions are alive."""
-        asked = [self._askers[self._shard_of(identifier)].ask(identifier) for identifier in session_ids]
+        asked = [self._questions[self._shard_of(identifier)].put(identifier) for identifier in session_ids]
         return list(await asyncio.gather(*asked))
+
+    def _asker(self, shard: str) -> Callable[[Sequence[int]], Awaitable[Sequence[bool]]]:
+        async def ask(session_ids: Sequence[int]) -> Sequence[bool]:
+            try:
+                return await self._ask(shard, session_ids)
+            except Unavailable:
+                return await self._ask(shard, session_ids)
+
+        return ask
+
+    async def _ask(self, shard: str, session_ids: Sequence[int]) -> Sequence[bool]:
+        alive: Sequence[bool] = await self._transport.call(
+            shard, "live", session_ids=list(session_ids), timeout_s=self._timeout_s
+        )
+        return alive
 
     def _shard_of(self, session_id: int) -> str:
         return self._owners[slot_of(session_id)]
-
-
-class LiveAsker:
-    """Gathers what is asked of one shard while a question is under way, and asks it in the next one.
-
-    A caller that goes away takes only its own answer with it.
-    """
-
-    def __init__(self, shard: str, call: Call) -> None:
-        self._shard = shard
-        self._call = call
-        self._waiting: dict[int, list[asyncio.Future[bool]]] = {}
-        self._asking: asyncio.Task[None] | None = None
-
-    async def ask(self, session_id: int) -> bool:
-        """Whether the session is alive. Raises Unavailable."""
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(session_id, []).append(future)
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._ask_all())
-        return await future
-
-    async def _ask_all(self) -> None:
-        while self._waiting:
-            batch = {identifier: self._waiting.pop(identifier) for identifier in [*self._waiting][:ASK_MAX]}
-            try:
-                answers = await self._ask_twice([*batch])
-            except Exception as error:
-                _settle(batch, error)
-            else:
-                for (_, futures), alive in zip(batch.items(), answers, strict=True):
-                    for future in futures:
-                        if not future.done():
-                            future.set_result(alive)
-
-    async def _ask_twice(self, session_ids: list[int]) -> list[bool]:
-        arguments = {"session_ids": session_ids}
-        try:
-            answers: list[bool] = await self._call(self._shard, "live", arguments)
-        except Exception:
-            answers = await self._call(self._shard, "live", arguments)
-        return answers
-
-
-def _settle(batch: dict[int, list[asyncio.Future[bool]]], error: Exception) -> None:
-    for futures in batch.values():
-        for future in futures:
-            if not future.done():
-                future.set_exception(error)
