@@ -7,11 +7,18 @@ import orjson
 
 from cluster.settings import Settings
 from cluster.version import COMPATIBLE, MASTODON_API, VERSION
-from db.queries.accounts import Usage
+from db.queries.instance import Usage
 
 DESCRIPTION = "A real-time social server that speaks the Mastodon API."
 SOURCE_URL = "https://pypi.org/project/socialflow/"
 LANGUAGES = ["en"]
+POLICY_SINCE = "2025-01-01"
+PRIVACY_POLICY = (
+    "<p>This server keeps what you give it: your name, your email address, a hash of your password, what you "
+    "post and upload, and whom you follow, mute and block. Posts are shown to those whom their visibility "
+    "names; direct posts are not encrypted, and whoever runs the server can read them. What you delete is "
+    "deleted. Nothing is sold, and nothing is sent to other servers.</p>"
+)
 IMAGE_TYPES = ["image/jpeg", "image/png", "image/gif", "image/webp"]
 
 # Mastodon's own numbers, for parts that come with later features: clients read the members regardless.
@@ -77,7 +84,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             "streaming": settings.streaming_url,
             "status": None,
             "about": f"{settings.public_url}/",
-            "privacy_policy": f"{settings.public_url}/api/v1/instance/privacy_policy",
+            "privacy_policy": f"{settings.public_url}/privacy-policy",
             "terms_of_service": None,
         },
         "vapid": {"public_key": ""},

@@ -1,12 +1,13 @@
 """Profiles: the owner's view, changing them, finding others."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from api import credentials as owner
 from api import drawing, entities
 from api import text as texts
-from api.actions import follows
+from api.actions import follows, media
 from api.announce import announce
 from api.context import Context
 from cluster.errors import FieldError, InvalidInput, NotFound
@@ -25,14 +26,14 @@ SEARCH_CHARACTERS_MAX = 256  # longer than any name; a longer query is cut
 
 @dataclass(frozen=True, slots=True)
 class ProfileEdit:
-    """What the owner asks to change; None leaves a member as it is. Images are keys of stored blobs, empty
-    to remove one."""
+    """What the owner asks to change; None leaves a member as it is. An image without bytes removes
+    the one there is."""
 
     display_name: str | None = None
     note: str | None = None
     fields: Sequence[tuple[str, str]] | None = None
-    avatar_key: str | None = None
-    header_key: str | None = None
+    avatar: bytes | None = None
+    header: bytes | None = None
     locked: bool | None = None
     bot: bool | None = None
     discoverable: bool | None = None
@@ -64,11 +65,14 @@ async def credentials(ctx: Context, *, account_id: int) -> Credentials:
 async def edit(ctx: Context, *, account_id: int, change: ProfileEdit) -> None:
     """Change the caller's profile and defaults, all or nothing. Raises InvalidInput with every reason."""
     _check(change, _site(ctx))
+    avatar_key = await _store(ctx, change.avatar, kind="avatar")
+    header_key = await _store(ctx, change.header, kind="header")
     async with ctx.pool.transaction() as conn:
         before = await accounts.credentials(conn, account_id=account_id)
         if before is None:
             raise NotFound
         profile = await _profile(ctx, conn, change)
+        profile = replace(profile, avatar_key=avatar_key, header_key=header_key)
         await accounts.update_profile(conn, account_id=account_id, change=profile)
         await accounts.update_defaults(
             conn,
@@ -82,6 +86,12 @@ async def edit(ctx: Context, *, account_id: int, change: ProfileEdit) -> None:
     await announce(ctx, rows)
     if before.locked and change.locked is False:
         await follows.authorize_all(ctx, account_id=account_id)
+
+
+async def _store(ctx: Context, image: bytes | None, *, kind: Literal["avatar", "header"]) -> str | None:
+    if not image:
+        return None if image is None else ""
+    return await media.store_profile_image(ctx, data=image, kind=kind)
 
 
 async def _profile(ctx: Context, conn: Connection, change: ProfileEdit) -> ProfileChange:
@@ -106,8 +116,6 @@ async def _profile(ctx: Context, conn: Connection, change: ProfileEdit) -> Profi
             for name, value in change.fields
             if name.strip() or value.strip()
         ],
-        avatar_key=change.avatar_key,
-        header_key=change.header_key,
         locked=change.locked,
         bot=change.bot,
         discoverable=change.discoverable,
@@ -160,6 +168,14 @@ async def find(ctx: Context, *, acct: str) -> int:
     if found is None:
         raise NotFound
     return found
+
+
+async def username(ctx: Context, *, account_id: int) -> str:
+    """The name of an account as its owner writes it. Raises NotFound."""
+    cards = await ctx.cards.accounts((account_id,))
+    if account_id not in cards:
+        raise NotFound
+    return cards[account_id].account.username
 
 
 async def search(

@@ -15,6 +15,18 @@ from db.pool import Connection
 from db.queries import outbox, relations
 from db.queries.relations import FollowOptions
 
+__all__ = [
+    "FollowOptions",
+    "authorize",
+    "authorize_all",
+    "end",
+    "follow",
+    "reject",
+    "relationship",
+    "remove_follower",
+    "unfollow",
+]
+
 ACCEPT_BATCH = 500  # requests accepted in one transaction when an account is unlocked: about 50 ms
 
 

@@ -6,6 +6,8 @@ from api.context import Context
 from db.queries import markers
 from db.queries.markers import Marker
 
+__all__ = ["TIMELINES", "Marker", "read", "save"]
+
 TIMELINES = ("home", "notifications")
 
 

@@ -10,6 +10,8 @@ from db.pages import Page, Window
 from db.queries import notifications
 from db.queries.notifications import Wanted
 
+__all__ = ["Wanted", "clear", "dismiss", "draw", "page", "show", "unread_count"]
+
 REFILLS_MAX = 3  # further reads when the rules removed much of a page; a short page is allowed
 
 

@@ -14,6 +14,20 @@ from db.pool import Connection
 from db.queries import accounts, links, outbox, relations
 from db.queries.links import Link
 
+__all__ = [
+    "Link",
+    "block",
+    "blocked",
+    "followers",
+    "following",
+    "mute",
+    "muted",
+    "relationships",
+    "requests",
+    "unblock",
+    "unmute",
+]
+
 
 async def relationships(ctx: Context, *, account_id: int, target_ids: Sequence[int]) -> list[Relationship]:
     """How the caller stands to each of the accounts that exist, in the order asked."""

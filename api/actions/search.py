@@ -135,7 +135,7 @@ async def _draw_tags(ctx: Context, tags: Sequence[Hashtag]) -> list[dict[str, An
         {
             "id": str(tag.id),
             "name": tag.display,
-            "url": f"{ctx.settings.public_url}/tags/{tag.name}",
+            "url": ctx.links.tag(tag.name),
             "history": [
                 _history(day, uses.get((tag.id, day))) for day in range(today, today - HISTORY_DAYS, -1)
             ],

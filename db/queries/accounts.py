@@ -1,6 +1,5 @@
 """Profiles: finding them, reading the owner's private part, changing them."""
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -243,39 +242,6 @@ async def directory(conn: Connection, *, newest: bool, limit: int, offset: int) 
     return [row["id"] for row in rows]
 
 
-ROW_ESTIMATES = """
-    SELECT relname, reltuples::bigint AS rows FROM pg_class
-    WHERE oid IN ('accounts'::regclass, 'account_stats'::regclass, 'statuses'::regclass)
-"""
-COUNT_ACCOUNTS = "SELECT count(*) FROM accounts TABLESAMPLE SYSTEM ($1) WHERE suspended_at IS NULL"
-COUNT_STATUSES = "SELECT count(*) FROM statuses TABLESAMPLE SYSTEM ($1)"
-COUNT_ACTIVE = "SELECT count(*) FROM account_stats TABLESAMPLE SYSTEM ($1) WHERE last_status_at > $2"
-SAMPLE_ROWS = 20_000  # tables up to this size are counted; of larger ones about so many rows are
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """How large this server is. Exact while it is small, sampled later."""
-
-    accounts: int
-    active_month: int
-    statuses: int
-
-
-async def usage(conn: Connection, *, since: dt.datetime) -> Usage:
-    """Counts for the instance documents, at a bounded cost; `since` is when a month ago was."""
-    estimates = {row["relname"]: row["rows"] for row in await conn.fetch(ROW_ESTIMATES)}
-    share = {name: min(100.0, 100.0 * SAMPLE_ROWS / max(1, rows)) for name, rows in estimates.items()}
-    accounts = await conn.fetchval(COUNT_ACCOUNTS, share["accounts"])
-    active = await conn.fetchval(COUNT_ACTIVE, share["account_stats"], since)
-    statuses = await conn.fetchval(COUNT_STATUSES, share["statuses"])
-    return Usage(
-        accounts=round(accounts * 100 / share["accounts"]),
-        active_month=round(active * 100 / share["account_stats"]),
-        statuses=round(statuses * 100 / share["statuses"]),
-    )
-
-
 SPELLINGS = """
     SELECT lower(username::text) AS name, username::text AS spelling
     FROM accounts WHERE username = ANY($1::citext[]) AND suspended_at IS NULL
@@ -286,16 +252,3 @@ async def spellings(conn: Connection, *, usernames: Sequence[str]) -> dict[str, 
     """Lower-case names of those who exist, with how they write themselves."""
     rows = await conn.fetch(SPELLINGS, list(usernames))
     return {row["name"]: row["spelling"] for row in rows}
-
-
-CONTACT = """
-    SELECT account_id FROM users WHERE role IN ('owner', 'admin')
-    ORDER BY role = 'owner' DESC, account_id
-    LIMIT 1
-"""
-
-
-async def contact(conn: Connection) -> int | None:
-    """The account of whoever runs this server: the first owner, else the first admin."""
-    found: int | None = await conn.fetchval(CONTACT)
-    return found
