@@ -66,6 +66,7 @@ class Connection:
     finish: Callable[[], object]
     websocket: bool
     queue_max: int
+    owner: int | str
     account_id: int | None = None
     session_id: int | None = None
     subscriptions: dict[Label, Subscription] = field(default_factory=dict)
@@ -169,17 +170,12 @@ class Hub:
         self._settings = settings
         self._connections: dict[Connection, None] = {}
         self._readers: dict[str, dict[int | str, Readers]] = {}  # by kind and key of topic
-        self._per_account: Counter[int] = Counter()
+        self._per_owner: Counter[int | str] = Counter()
         self.sent = 0
         """Events given to readers since the start."""
 
     def __len__(self) -> int:
         return len(self._connections)
-
-    def admit(self, account_id: int | None) -> None:
-        """Raises RateLimited when the account has as many connections as it may."""
-        if account_id is not None and self._per_account[account_id] >= self._settings.sockets_per_account_max:
-            raise RateLimited("Too many streaming connections", retry_after_s=30)
 
     def connect(
         self,
@@ -187,22 +183,28 @@ class Hub:
         *,
         finish: Callable[[], object],
         websocket: bool,
+        owner: int | str,
         account_id: int | None = None,
         session_id: int | None = None,
     ) -> Connection:
-        """A new connection without subscriptions. Give it back with `disconnect`. Raises RateLimited."""
-        self.admit(account_id)
+        """A new connection without subscriptions. Give it back with `disconnect`.
+
+        `owner`: the account or, of anonymous clients, the address. Raises RateLimited when it has as many
+        connections as it may.
+        """
+        if self._per_owner[owner] >= self._settings.sockets_per_account_max:
+            raise RateLimited("Too many streaming connections", retry_after_s=30)
         connection = Connection(
             send,
             finish,
             websocket,
             self._settings.send_queue_max,
+            owner,
             account_id=account_id,
             session_id=session_id,
         )
         self._connections[connection] = None
-        if account_id is not None:
-            self._per_account[account_id] += 1
+        self._per_owner[owner] += 1
         CONNECTIONS.labels("websocket" if websocket else "sse").inc()
         return connection
 
@@ -214,10 +216,9 @@ class Hub:
         connection.abandon()
         for subscription in list(connection.subscriptions.values()):
             self.unsubscribe(connection, subscription.stream)
-        if connection.account_id is not None:
-            self._per_account[connection.account_id] -= 1
-            if not self._per_account[connection.account_id]:
-                del self._per_account[connection.account_id]
+        self._per_owner[connection.owner] -= 1
+        if not self._per_owner[connection.owner]:
+            del self._per_owner[connection.owner]
         CONNECTIONS.labels("websocket" if connection.websocket else "sse").dec()
 
     def subscribe(self, connection: Connection, stream: Stream) -> None:

@@ -30,7 +30,10 @@ GOODBYE_SPREAD_S = 2.0  # readers who must come back do not come back all at onc
 
 
 class Streams:
-    """Listens to the inbox and feeds the hub. `open` and `close` bound its life."""
+    """Listens to the inbox and feeds the hub; delivers between `start` and `close`.
+
+    Make it after the caches began to listen to the inbox: readers are judged by what caches know.
+    """
 
     def __init__(self, context: Context, hub: Hub) -> None:
         self._ctx = context
@@ -38,12 +41,13 @@ class Streams:
         self._waiting: list[Delivery] = []
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        context.inbox.add_listener(self)
+        context.tokens.add_listener(hub.close_sessions)
 
-    async def open(self) -> None:
-        """Begin to deliver. Call after the caches listen to the inbox: readers are judged by them."""
-        self._ctx.inbox.add_listener(self)
-        self._ctx.tokens.add_listener(self._hub.close_sessions)
-        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._beat())]
+    def start(self) -> None:
+        """Begin to deliver; safe to call again."""
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._beat())]
 
     async def close(self) -> None:
         """Stop delivering."""
