@@ -225,6 +225,11 @@ class Settings(BaseSettings):
         """The one URL that everything shown to clients derives from, without a trailing slash."""
         return (self.web.public_url or f"http://{_url_host(self.web.host)}:{self.web.port}").rstrip("/")
 
+    @property
+    def local_url(self) -> str:
+        """Where this machine reaches the API port, whatever the server is called outside."""
+        return f"http://{_url_host(self.web.host)}:{self.web.port}"
+
     @cached_property
     def domain(self) -> str:
         """Host and, unless it is the scheme's default, port of the public URL."""

@@ -6,6 +6,7 @@ them, forwarding headers from anyone. Every change must find its line, so that a
 """
 
 import ctypes
+import fcntl
 import ipaddress
 import json
 import os
@@ -135,15 +136,22 @@ def ingress_rules(ingress: Ingress) -> list[str]:
     rules += [f"http-request del-header {beginning} -m beg" for beginning in STRIPPED_BEGINNINGS]
     rules += [f"http-request del-header {name}" for name in STRIPPED]
     rules.append(f'http-request set-header {HEADER} "{ingress.secret} %[var(txn.client)] %[var(txn.scheme)]"')
+    rules.append("http-response del-header server")
     return rules
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Rewrite the configuration named by -f, then become HAProxy with the same arguments."""
+    """Become HAProxy with the same arguments, but with a closed copy of the configuration named by -f."""
     options = list(sys.argv[1:] if arguments is None else arguments)
     ingress = Ingress.read(Path(os.environ[FILE_VARIABLE]))
-    path = Path(options[options.index("-f") + 1])
-    path.write_text(close_doors(path.read_text(), ingress))
+    at = options.index("-f") + 1
+    generated = Path(options[at])
+    closed = generated.with_suffix(".closed")
+    with generated.with_name(f"{generated.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Serve holds it while it writes
+        closed.write_text(close_doors(generated.read_text(), ingress))
+    # Serve knows its processes by the generated file among their arguments: -L names the local peer, unused.
+    options[at : at + 1] = [str(closed), "-L", str(generated)]
     # Dies with the actor that holds it: an orphan would keep the port and a share of its connections.
     ctypes.CDLL(None).prctl(PDEATHSIG, signal.SIGTERM)
     os.execv(ingress.program, [ingress.program, *options])  # noqa: S606

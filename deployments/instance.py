@@ -21,6 +21,7 @@ class Instance:
     port: int
     url: str
     public_url: str
+    seed: Literal["demo", "none"]
     state: Literal["starting", "ready"] = "starting"
     ray_address: str = ""
     ports: dict[str, int] = field(default_factory=dict)

