@@ -21,7 +21,7 @@ def assemble(parts: Parts) -> Context:
     inbox = Inbox(settings=settings, bus=parts.bus, feeds=parts.feeds, clock=clock, replica=parts.replica)
     cards = Cards(pool=pool, links=links, limits=settings.caches, trusted=inbox.fresh)
     viewers = Viewers(pool=pool, clock=clock, limits=settings.caches, news=inbox)
-    heads = Heads(news=inbox, settings=settings.feeds)
+    heads = Heads(news=inbox, clock=clock, settings=settings.feeds)
     for cache in (cards, viewers, heads):  # caches first: streams are judged by caches that already know
         inbox.add_listener(cache)
     return Context(
