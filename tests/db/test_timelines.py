@@ -1,4 +1,4 @@
-"""Timelines over a real database: privacy, pages in both directions, and no seam between ring and Postgres."""
+"""Timelines over a real database: privacy, pages in both directions, no seam between ring and Postgres."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -12,6 +12,7 @@ from db.pages import Page, Window
 from db.pool import Pool
 from tests.db.reading_world import World
 
+ALL = Window()
 Read = Callable[[Window], Awaitable[Page[bytes]]]
 
 
@@ -240,7 +241,7 @@ async def test_hashtags_combine(world: World) -> None:
     dogs = await world.post(author, tags=["dogs"])
     await world.post(author, tags=["birds"])
 
-    async def read(window: Window = Window(), only_media: bool = False, **names: Sequence[str]) -> list[int]:
+    async def read(window: Window = ALL, only_media: bool = False, **names: Sequence[str]) -> list[int]:
         choice = TagChoice(**{name: tuple(value) for name, value in names.items()})
         page = await timelines.tagged(
             world.ctx, caller_id=None, window=window, choice=choice, only_media=only_media
