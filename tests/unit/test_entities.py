@@ -13,14 +13,14 @@ from tests.reading import LINKS, THEN, make_account, make_card, make_parts
 STATUS = {
     "id", "created_at", "in_reply_to_id", "in_reply_to_account_id", "sensitive", "spoiler_text", "visibility",
     "language", "uri", "url", "replies_count", "reblogs_count", "favourites_count", "quotes_count",
-    "edited_at", "content", "account", "media_attachments", "mentions", "tags", "emojis", "card", "poll", "quote",
-    "quote_approval", "reblog",
+    "edited_at", "content", "account", "media_attachments", "mentions", "tags", "emojis", "card", "poll",
+    "quote", "quote_approval", "reblog",
 }  # fmt: skip
 VIEWER = {"favourited", "reblogged", "muted", "bookmarked", "filtered"}
 ACCOUNT = {
     "id", "username", "acct", "display_name", "locked", "bot", "discoverable", "indexable", "group",
-    "created_at", "note", "url", "uri", "avatar", "avatar_static", "header", "header_static", "followers_count",
-    "following_count", "statuses_count", "last_status_at", "hide_collections", "noindex", "emojis", "roles",
+    "created_at", "note", "url", "uri", "avatar", "avatar_static", "header", "header_static",
+    "followers_count", "following_count", "statuses_count", "last_status_at", "hide_collections", "noindex", "emojis", "roles",
     "fields",
 }  # fmt: skip
 
