@@ -20,7 +20,7 @@ log = observe.logger("sessions")
 
 class Herald:
     """News of one shard in one epoch, and its heartbeat. Falls silent when it cannot see in Postgres that
-    the shard is still its own: silence is what makes listeners ask. `on_retired` is called when it is not.
+    the shard is still its own: silence is what makes listeners ask. `on_fenced` is called when it is not.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Herald:
         bus: Bus,
         clock: Clock,
         keyring: Keyring,
-        on_retired: Callable[[], None],
+        on_fenced: Callable[[], None],
     ) -> None:
         self._shard = shard
         self._epoch = epoch
@@ -42,7 +42,7 @@ class Herald:
         self._bus = bus
         self._clock = clock
         self._keyring = keyring
-        self._on_retired = on_retired
+        self._on_fenced = on_fenced
         self._announcer = Announcer(shard=shard, epoch=epoch)
         self._sending = asyncio.Lock()
         self._lease_until = clock.monotonic() + settings.feeds.lease_ms / 1000
@@ -93,7 +93,7 @@ class Herald:
             ours = await sessions.renew_lease(conn, shard=self._shard, epoch=self._epoch, lease_ms=lease_ms)
         if not ours:
             self._lease_until = 0.0
-            self._on_retired()
+            self._on_fenced()
             return
         self._lease_until = asked + lease_ms / 1000
         self._renew_at = asked + self._settings.feeds.lease_renew_ms / 1000

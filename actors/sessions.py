@@ -31,7 +31,7 @@ class SessionShard:
     """Sessions of the slots that Postgres gives to `name`. Holds signing keys, an epoch, and unsent news.
 
     Success means durable, fenced by the epoch in the same transaction. A crash loses nothing: the next
-    epoch makes every listener read Postgres again. `on_retired` is called when a newer owner exists.
+    epoch makes every listener read Postgres again. `on_fenced` is called when a newer owner exists.
     """
 
     def __init__(
@@ -42,14 +42,14 @@ class SessionShard:
         pool: Pool,
         bus: Bus,
         clock: Clock,
-        on_retired: Callable[[], None] = lambda: None,
+        on_fenced: Callable[[], None] = lambda: None,
     ) -> None:
         self._name = name
         self._settings = settings
         self._pool = pool
         self._bus = bus
         self._clock = clock
-        self._on_retired = on_retired
+        self._on_fenced = on_fenced
         self._keyring = Keyring(settings=settings.auth, pool=pool, clock=clock)
         self._mint = Mint(settings)
         self._owners = assign(session_shards(settings))
@@ -107,7 +107,7 @@ class SessionShard:
             bus=self._bus,
             clock=self._clock,
             keyring=self._keyring,
-            on_retired=self._retire,
+            on_fenced=self._retire,
         )
         self._claimed.set()
         log.info("shard claimed", shard=self._name, epoch=epoch)
@@ -228,7 +228,7 @@ class SessionShard:
         if not self._retired:
             self._retired = True
             log.warning("a newer owner took the shard over", shard=self._name, epoch=self._epoch)
-            self._on_retired()
+            self._on_fenced()
 
     async def _mint_id(self) -> int:
         while not self._ids:

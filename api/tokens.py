@@ -79,7 +79,7 @@ class TokenVerifier:
         self._revocations.start()
         self._task = asyncio.create_task(self._keep_keys())
 
-    async def close(self) -> None:
+    async def stop(self) -> None:
         """Stop listening."""
         task, self._task = self._task, None
         if task is not None:

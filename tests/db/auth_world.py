@@ -66,7 +66,7 @@ class World:
         await verifier.start()
         await eventually(lambda: verifier.ready)
         yield verifier
-        await verifier.close()
+        await verifier.stop()
 
 
 _numbers = iter(range(10**9))

@@ -149,7 +149,7 @@ async def test_a_shard_that_lost_its_slots_writes_nothing_more(world: World) -> 
 async def test_an_idle_shard_notices_its_successor_and_leaves(world: World) -> None:
     left = asyncio.Event()
     idle = world.shard()
-    idle._on_retired = left.set  # as the actor does, which then exits
+    idle._on_fenced = left.set  # as the actor does, which then exits
     assert await idle.ready(5)
     newer = world.shard()
     assert await newer.ready(5)
