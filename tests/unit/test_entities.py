@@ -20,8 +20,8 @@ VIEWER = {"favourited", "reblogged", "muted", "bookmarked", "filtered"}
 ACCOUNT = {
     "id", "username", "acct", "display_name", "locked", "bot", "discoverable", "indexable", "group",
     "created_at", "note", "url", "uri", "avatar", "avatar_static", "header", "header_static",
-    "followers_count", "following_count", "statuses_count", "last_status_at", "hide_collections", "noindex", "emojis", "roles",
-    "fields",
+    "followers_count", "following_count", "statuses_count", "last_status_at", "hide_collections", "noindex",
+    "emojis", "roles", "fields",
 }  # fmt: skip
 
 
