@@ -108,6 +108,17 @@ async def delete(conn: Connection, *, account_id: int, ids: Sequence[int]) -> li
     return _keys(await conn.fetch(DELETE, account_id, ids))
 
 
+DELETE_FREE = """
+DELETE FROM media WHERE account_id = $1 AND id = ANY($2::bigint[]) AND status_id IS NULL
+RETURNING key, preview_key
+"""
+
+
+async def delete_free(conn: Connection, *, account_id: int, ids: Sequence[int]) -> list[str]:
+    """Delete media of an account that no status has; the keys of their objects."""
+    return _keys(await conn.fetch(DELETE_FREE, account_id, ids))
+
+
 DELETE_UNATTACHED = """
 DELETE FROM media WHERE id IN (
     SELECT id FROM media

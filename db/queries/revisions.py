@@ -21,6 +21,23 @@ async def lock(conn: Connection, *, status_id: int, account_id: int) -> Status |
 
 
 @dataclass(frozen=True, slots=True)
+class Typed:
+    """What an author typed."""
+
+    text: str
+    spoiler_text: str
+
+
+TYPED = "SELECT text, spoiler_text FROM statuses WHERE id = $1"
+
+
+async def typed(conn: Connection, *, status_id: int) -> Typed | None:
+    """The source of a status."""
+    row = await conn.fetchrow(TYPED, status_id)
+    return Typed(*row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What hangs on a status: mentioned accounts, hashtags, attached media, in order."""
 
