@@ -1,7 +1,7 @@
 """The ASGI application: one stack of plain ASGI middleware around the routes, state on `app.state`.
 
-From outside in: request id, admission, metrics (edge) -> security headers and CORS -> rate limits -> errors ->
-router. None of it is Starlette's BaseHTTPMiddleware, which costs a task and a queue per request.
+From outside in: request id, admission, metrics (edge) -> security headers and CORS -> rate limits -> errors
+-> router. None of it is Starlette's BaseHTTPMiddleware, which costs a task and a queue per request.
 """
 
 from collections.abc import AsyncIterator
@@ -18,15 +18,14 @@ from api.edge import Edge
 from api.limits import RateLimits
 from api.routes import (
     accounts,
-    apps,
+    discovery,
     instance,
     lists,
     markers,
     media,
     notifications,
-    oauth,
     ops,
-    pages,
+    quiet,
     reactions,
     relations,
     search,
@@ -51,9 +50,8 @@ ROUTERS = (
     lists,
     markers,
     instance,
-    apps,
-    oauth,
-    pages,
+    discovery,
+    quiet,
     ops,
 )
 
