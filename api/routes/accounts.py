@@ -1,8 +1,9 @@
 """Accounts: reading, finding, and the caller's own profile. Relations are in routes/relations."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +16,9 @@ from cluster.ids import parse_id
 router = APIRouter(tags=["accounts"])
 
 IDS_MAX = 100  # accounts or relationships in one answer; clients ask for a page's authors, 40 at most
+
+
+LANGUAGE = r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$"  # ISO 639, with a region or script where needed
 
 
 class IdsParams(forms.Params):
@@ -64,7 +68,7 @@ class SourceParams(forms.Params):
 
     privacy: Literal["public", "unlisted", "private"] | None = None
     sensitive: forms.Bool | None = None
-    language: str | None = None
+    language: Annotated[str, Field(pattern=LANGUAGE)] | None = None  # empty: none
 
 
 class ProfileParams(forms.Params):

@@ -1,5 +1,7 @@
 """Following, blocking, muting, follow requests, and the lists of people that come of them."""
 
+from typing import Annotated
+
 from fastapi import APIRouter
 from pydantic import Field
 from starlette.requests import Request
@@ -8,6 +10,7 @@ from starlette.responses import Response
 from api import answers, deps, entities, forms, paging
 from api.actions import follows, relations
 from api.actions.follows import FollowOptions
+from api.routes.accounts import LANGUAGE
 from db.entities import Relationship
 
 router = APIRouter(tags=["relations"])
@@ -20,7 +23,7 @@ class FollowParams(forms.Params):
 
     reblogs: forms.Bool | None = None
     notify: forms.Bool | None = None
-    languages: list[str] | None = Field(None, max_length=100)
+    languages: list[Annotated[str, Field(pattern=LANGUAGE)]] | None = Field(None, max_length=100)
 
 
 class MuteParams(forms.Params):

@@ -157,6 +157,7 @@ SEARCH = """
         follows.account_id IS NOT NULL DESC,
         word_similarity($1, accounts.username::text || ' ' || accounts.display_name) DESC,
         coalesce(stats.followers, 0) DESC,
+        length(accounts.username::text),
         accounts.id
     LIMIT $5 OFFSET $6
 """

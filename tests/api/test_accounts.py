@@ -1,0 +1,203 @@
+"""Profiles over HTTP: reading, finding, changing; what is wrong is refused with its reason."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.test_relations import act
+from tests.api.world import Person, World
+
+
+async def edit(client: httpx.AsyncClient, who: Person, **request: Any) -> httpx.Response:
+    return await client.patch("/api/v1/accounts/update_credentials", headers=who.headers, **request)
+
+
+async def test_the_own_account_has_source_and_role(client: httpx.AsyncClient, world: World) -> None:
+    alice = await world.person("alice")
+    response = await client.get("/api/v1/accounts/verify_credentials/", headers=alice.headers)
+    account = response.json()
+    assert (account["id"], account["acct"]) == (alice.id, "alice")
+    assert account["source"] | {"note": "", "fields": []} == account["source"]
+    assert account["source"]["privacy"] == "public"
+    assert account["role"]["name"] == ""
+    assert "source" not in (await client.get(f"/api/v1/accounts/{alice.id}")).json()
+
+
+async def test_a_profile_is_changed_by_json(client: httpx.AsyncClient, world: World) -> None:
+    alice = await world.person("alice")
+    await world.person("Bob")
+    body = {
+        "display_name": "  Alice\nLiddell ",
+        "note": "Down the hole with @bob & <script>alert(1)</script>\nhttps://example.org/",
+        "bot": "1",
+        "discoverable": "false",
+        "indexable": False,
+        "fields_attributes": [
+            {"name": "Site", "value": "https://alice.example"},
+            {"name": "", "value": ""},
+        ],
+        "source": {"privacy": "unlisted", "sensitive": "true", "language": "de"},
+    }
+    account = (await edit(client, alice, json=body)).json()
+    assert account["display_name"] == "Alice Liddell"
+    assert "<script" not in account["note"] and "&lt;script&gt;" in account["note"]
+    assert '/@Bob"' in account["note"] and 'href="https://example.org/"' in account["note"]
+    assert (account["bot"], account["discoverable"], account["indexable"]) == (True, False, False)
+    assert [field["name"] for field in account["fields"]] == ["Site"]
+    assert 'rel="nofollow noopener noreferrer me"' in account["fields"][0]["value"]
+    source = account["source"]
+    assert (source["privacy"], source["sensitive"], source["language"]) == ("unlisted", True, "de")
+    assert source["fields"][0]["value"] == "https://alice.example"
+    assert source["note"] == body["note"]
+    preferences = (await client.get("/api/v1/preferences", headers=alice.headers)).json()
+    assert preferences["posting:default:visibility"] == "unlisted"
+    assert preferences["posting:default:language"] == "de"
+
+
+async def test_a_profile_is_changed_by_form_and_what_is_absent_stays(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    alice = await world.person("alice")
+    await edit(client, alice, json={"note": "I stay", "source": {"language": "fr"}})
+    form = {
+        "display_name": "",
+        "fields_attributes[0][name]": "Pronouns",
+        "fields_attributes[0][value]": "she/her",
+        "fields_attributes[1][name]": "Tea",
+        "fields_attributes[1][value]": "always",
+        "source[privacy]": "private",
+    }
+    account = (await edit(client, alice, data=form)).json()
+    assert account["display_name"] == ""
+    assert account["note"] == "<p>I stay</p>"
+    assert [field["name"] for field in account["fields"]] == ["Pronouns", "Tea"]
+    assert (account["source"]["privacy"], account["source"]["language"]) == ("private", "fr")
+    account = (await edit(client, alice, data={"source[language]": ""})).json()
+    assert account["source"]["language"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"display_name": "x" * 31}, "display_name"),
+        ({"note": "x" * 501}, "note"),
+        ({"fields_attributes": [{"name": str(n), "value": "x"} for n in range(5)]}, "fields"),
+        ({"fields_attributes": [{"name": "x" * 256, "value": "x"}]}, "fields"),
+        ({"fields_attributes": [{"name": "a", "value": "x" * 256}]}, "fields"),
+        ({"fields_attributes": [{"name": "", "value": "x"}]}, "fields"),
+        ({"source": {"privacy": "everybody"}}, "source.privacy"),
+        ({"source": {"language": "a language of my own"}}, "source.language"),
+        ({"source": "public"}, "source"),
+        ({"locked": "maybe"}, "locked"),
+        ({"display_name": {"a": 1}}, "display_name"),
+        ({"avatar": "not a file"}, "avatar"),
+    ],
+)
+async def test_a_wrong_profile_is_refused_whole(
+    client: httpx.AsyncClient, world: World, body: dict[str, Any], field: str
+) -> None:
+    alice = await world.person("alice")
+    response = await edit(client, alice, json={"bot": True, **body})
+    assert response.status_code == 422, response.text
+    assert field in response.json()["details"]
+    assert (await client.get(f"/api/v1/accounts/{alice.id}")).json()["bot"] is False
+
+
+async def test_profile_limits_count_what_a_reader_sees(client: httpx.AsyncClient, world: World) -> None:
+    alice = await world.person("alice")
+    link = "https://example.org/" + "x" * 600
+    response = await edit(client, alice, json={"display_name": "👩‍👩‍👧" * 30, "note": link})
+    assert response.status_code == 200, response.text
+
+
+async def test_a_broken_body_is_a_bad_request(client: httpx.AsyncClient, world: World) -> None:
+    alice = await world.person("alice")
+    headers = alice.headers | {"Content-Type": "application/json"}
+    response = await client.patch("/api/v1/accounts/update_credentials", headers=headers, content=b'{"bot":')
+    assert response.status_code == 400
+
+
+async def test_accounts_are_found_by_id_and_by_name(client: httpx.AsyncClient, world: World) -> None:
+    alice, bob = await world.people("Alice", "bob")
+    domain = world.context.settings.domain
+    for acct in ("alice", "@ALICE", f"alice@{domain}", f"@Alice@{domain.upper()}"):
+        response = await client.get("/api/v1/accounts/lookup", params={"acct": acct})
+        assert (response.status_code, response.json()["id"]) == (200, alice.id)
+    several = await client.get(
+        "/api/v1/accounts", params=[("id[]", bob.id), ("id[]", "9"), ("id[]", alice.id)]
+    )
+    assert [one["username"] for one in several.json()] == ["bob", "Alice"]
+
+
+@pytest.mark.parametrize("acct", ["nobody", "alice@elsewhere.example", "", "@", "x" * 3000, "%", "a\x00b"])
+async def test_unknown_names_are_not_found(client: httpx.AsyncClient, world: World, acct: str) -> None:
+    await world.person("alice")
+    response = await client.get("/api/v1/accounts/lookup", params={"acct": acct})
+    assert response.status_code in (400, 404)
+
+
+@pytest.mark.parametrize("identifier", ["0", "12", "x", "9" * 25, "1.5", "a%2Fb"])
+async def test_unknown_ids_are_not_found(client: httpx.AsyncClient, world: World, identifier: str) -> None:
+    alice = await world.person("alice")
+    for path in ("", "/followers", "/following"):
+        response = await client.get(f"/api/v1/accounts/{identifier}{path}", headers=alice.headers)
+        assert (response.status_code, response.json()["error"]) == (404, "Record not found")
+
+
+@pytest.mark.parametrize("cursor", ["max_id=x", "min_id=-1", "since_id=1e9", "limit=many"])
+async def test_wrong_cursors_are_refused(client: httpx.AsyncClient, world: World, cursor: str) -> None:
+    alice = await world.person("alice")
+    response = await client.get(f"/api/v1/accounts/{alice.id}/followers?{cursor}")
+    assert response.status_code == 422
+    assert cursor.split("=")[0] in response.json()["error"]
+
+
+async def test_search_finds_the_exact_name_first_then_beginnings_then_likeness(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    me, _, _, _, _ = await world.people("me", "annabel", "ann", "anna", "johanna")
+
+    async def found(**params: Any) -> list[str]:
+        response = await client.get("/api/v1/accounts/search", params=params, headers=me.headers)
+        assert response.status_code == 200, response.text
+        return [one["username"] for one in response.json()]
+
+    assert (await found(q="ann"))[0] == "ann"
+    assert set(await found(q="ann")) == {"ann", "anna", "annabel", "johanna"}
+    assert (await found(q="@anna"))[0] == "anna"
+    assert await found(q="johana") == ["johanna"]  # one letter short
+    assert await found(q="ann", limit=1, offset=1) == ["anna"]
+    assert await found(q="") == await found(q="%") == await found(q="_") == []
+    assert await found(q="ann@elsewhere.example") == []
+    annabel = await client.get("/api/v1/accounts/lookup", params={"acct": "annabel"})
+    await client.post(f"/api/v1/accounts/{annabel.json()['id']}/follow", headers=me.headers)
+    assert await found(q="ann", following="true") == ["annabel"]
+    wrong = await client.get("/api/v1/accounts/search?q=a&offset=-1", headers=me.headers)
+    assert wrong.status_code == 422
+    assert (await client.get("/api/v1/accounts/search?q=a")).status_code == 401
+
+
+async def test_familiar_followers_and_suggestions_come_from_those_one_follows(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    alice, bob, carol = await world.people("alice", "bob", "carol")
+    await act(client, alice, "follow", bob)
+    await act(client, bob, "follow", carol)
+    response = await client.request(
+        "GET", "/api/v1/accounts/familiar_followers", headers=alice.headers, json={"id": [carol.id, bob.id]}
+    )
+    familiar = {one["id"]: [person["username"] for person in one["accounts"]] for one in response.json()}
+    assert familiar == {carol.id: ["bob"], bob.id: []}
+    suggested = (await client.get("/api/v2/suggestions", headers=alice.headers)).json()
+    assert [one["account"]["username"] for one in suggested] == ["carol"]
+    await act(client, alice, "block", carol)
+    assert (await client.get("/api/v1/suggestions", headers=alice.headers)).json() == []
+
+
+async def test_the_directory_has_those_who_want_to_be_found(client: httpx.AsyncClient, world: World) -> None:
+    alice, _ = await world.people("alice", "bob")
+    await edit(client, alice, json={"discoverable": False})
+    found = (await client.get("/api/v1/directory?order=new")).json()
+    assert [one["username"] for one in found] == ["bob"]
+    assert (await client.get("/api/v1/directory?order=best")).status_code == 422
