@@ -243,11 +243,8 @@ class Settings(BaseSettings):
 
     @property
     def on_loopback(self) -> bool:
-        """Whether only this machine can reach the API port."""
-        try:
-            return ipaddress.ip_address(self.web.host).is_loopback
-        except ValueError:
-            return self.web.host == "localhost"
+        """Whether only this machine reaches the server: by its address, and by the name that it goes by."""
+        return _is_loopback(self.web.host) and _is_loopback(urlsplit(self.public_url).hostname or "")
 
     def effective(self) -> Self:
         """The tree with the flat names moved into their sections."""
@@ -259,6 +256,13 @@ class Settings(BaseSettings):
         if self.limits_profile:
             changes["limits"] = self.limits.model_copy(update={"profile": self.limits_profile})
         return self.model_copy(update=changes)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _url_host(host: str) -> str:

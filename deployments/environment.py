@@ -51,11 +51,6 @@ def with_secrets(settings: Settings, home: Home) -> Settings:
     return settings.model_copy(update={"auth": auth})
 
 
-def is_private(settings: Settings) -> bool:
-    """Whether only this machine can reach the server: by its address, and by the name that it goes by."""
-    return settings.on_loopback and _is_loopback(urlsplit(settings.public_url).hostname or "")
-
-
 def is_embedded_postgres(settings: Settings, home: Home) -> bool:
     """Whether this home's own Postgres is used."""
     return settings.postgres.url == EmbeddedPostgres(home).url()
@@ -94,7 +89,7 @@ def _with_servers(settings: Settings, home: Home) -> Settings:
 
 def _with_profile(settings: Settings, seed: Seed) -> Settings:
     chosen = bool(settings.limits_profile) or "profile" in settings.limits.model_fields_set
-    if not chosen and seed == "demo" and is_private(settings) and settings.environment == "development":
+    if not chosen and seed == "demo" and settings.on_loopback and settings.environment == "development":
         limits = settings.limits.model_copy(update={"profile": "development"})
         settings = settings.model_copy(update={"limits": limits})
     if settings.limits.profile == "development" and "password_profile" not in settings.auth.model_fields_set:
@@ -121,13 +116,6 @@ def _check_web(settings: Settings) -> None:
             raise SetupError(
                 f'SOCIALFLOW_WEB__TRUSTED_PROXIES: {error}; give networks like ["10.0.0.0/8"]'
             ) from error
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _explain(error: ValidationError) -> str:

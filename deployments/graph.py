@@ -66,7 +66,8 @@ def applications(settings: Settings, *, secret: str) -> list["RunTarget"]:
 def _deployment(cls: type, settings: Settings, **options: Any) -> Any:
     from ray import serve
 
-    return serve.deployment(serve.ingress()(cls)).options(
+    make: Any = serve.deployment  # its overloads know no class that serve.ingress made
+    return make(serve.ingress()(cls)).options(
         name=cls.__name__.lower(),
         ray_actor_options={"num_cpus": 0},  # one machine: cores are shared, not reserved
         health_check_period_s=5,

@@ -130,6 +130,12 @@ class Head:
             node.kill_all_processes(check_alive=False, allow_graceful=True, wait=True)
 
 
+def join_home(home: Home, address: str) -> None:
+    """Make a process of the command line a driver of this home's running Ray."""
+    os.environ.update(client_variables(home))
+    join(address)
+
+
 def join(address: str) -> None:
     """Make this process a driver of the Ray at `address`."""
     import ray

@@ -105,8 +105,9 @@ class Home:
                 folder.mkdir(mode=0o700, exist_ok=True)
             # A short way to Postgres' socket, which is in its data folder.
             link = self.run / "pg"
-            link.unlink(missing_ok=True)
-            link.symlink_to(self.postgres)
+            if not link.is_symlink() or link.readlink() != self.postgres:
+                link.unlink(missing_ok=True)
+                link.symlink_to(self.postgres)
         except OSError as error:
             raise cannot_use(self.run, error) from error
 

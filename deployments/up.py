@@ -131,7 +131,7 @@ class Up:
         with self._step("demo world") as say:
             from deployments.seed import seed
 
-            logins = seed(self._settings)
+            logins = seed(self._settings, self._home)
             say("twelve people" if logins and "password" in logins[0] else "as it was")
         return logins
 
@@ -216,7 +216,7 @@ def _result(future: "Future[T]") -> T:
 def _stop_serve() -> None:
     from ray import serve
 
-    serve.shutdown()
+    serve.shutdown()  # type: ignore[no-untyped-call]
 
 
 def _at_most(seconds: float, work: Callable[[], None]) -> None:
