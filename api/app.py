@@ -18,6 +18,7 @@ from api.edge import Edge
 from api.limits import RateLimits
 from api.routes import (
     accounts,
+    bench,
     discovery,
     instance,
     lists,
@@ -82,6 +83,8 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     for kind in (SocialFlowError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, problems.answer_error)
+    if context.settings.bench.static_route:
+        app.include_router(bench.router)
     for module in ROUTERS:
         app.include_router(module.router)
     return app
