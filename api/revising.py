@@ -134,6 +134,8 @@ async def _delete(conn: Connection, wish: Deletion, events: list[Event]) -> Dele
     deleted = Deleted()
     if wish.delete_media and around.media_ids:
         deleted.keys = await media.delete(conn, account_id=wish.account_id, ids=around.media_ids)
+    # Answers stay, and answer nothing from now on.
+    touched = [StatusTouched(*pair) for pair in await revisions.answers(conn, status_id=status.id)]
     for gone in await revisions.delete(conn, status_id=status.id):
         if gone.id == status.id:
             events.append(
@@ -141,6 +143,7 @@ async def _delete(conn: Connection, wish: Deletion, events: list[Event]) -> Dele
             )
         else:
             events.append(StatusDeleted(gone.id, gone.account_id, gone.visibility))
+    events.extend(touched)
     events.extend(await _uncount(conn, status))
     return deleted
 

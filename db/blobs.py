@@ -65,12 +65,12 @@ def make_blobs(settings: Settings) -> Blobs:
     if settings.s3.bucket:
         from db.blobs_s3 import S3Blobs  # boto3 takes 0.3 s to import, and most never need it
 
-        return S3Blobs(settings.s3, public_url=settings.public_url)
-    return DirectoryBlobs(settings.home / "blobs", public_url=settings.public_url)
+        return S3Blobs(settings.s3, public_url=f"{settings.public_url}/media")
+    return DirectoryBlobs(settings.home / "media", public_url=f"{settings.public_url}/media")
 
 
 class DirectoryBlobs:
-    """Objects as files. A reader sees a whole object or none."""
+    """Objects as files, served by this server under `public_url`. A reader sees a whole object or none."""
 
     def __init__(self, root: Path, *, public_url: str) -> None:
         self._root = root
@@ -96,7 +96,7 @@ class DirectoryBlobs:
 
     def url(self, key: str) -> str:
         """See `Blobs`."""
-        return f"{self._public_url}/media/{key}"
+        return f"{self._public_url}/{key}"
 
     def _path(self, key: str) -> Path:
         content_type_of(key)

@@ -21,11 +21,12 @@ DELETE_MAX = 1000  # objects in one DeleteObjects call: the API's limit
 
 
 class S3Blobs:
-    """Objects in a bucket. Browsers fetch them from `s3.public_url`, or through this server without one."""
+    """Objects in a bucket. Browsers fetch them from `s3.public_url`; without one, from this server under
+    `public_url`."""
 
     def __init__(self, settings: S3, *, public_url: str) -> None:
         self._bucket = settings.bucket
-        self._url = settings.public_url.rstrip("/") or f"{public_url}/media"
+        self._url = settings.public_url.rstrip("/") or public_url
         self._client: S3Client = boto3.client(
             "s3",
             endpoint_url=settings.endpoint_url or None,

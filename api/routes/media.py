@@ -13,11 +13,9 @@ router = APIRouter(tags=["media"])
 
 HEADERS = {
     "Cache-Control": CACHE_CONTROL,
-    "X-Content-Type-Options": "nosniff",
     # A picture that a browser takes for a page, in spite of its type, may do nothing.
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "cross-origin",
-    "Access-Control-Allow-Origin": "*",
 }
 
 

@@ -150,6 +150,14 @@ async def media_of_versions(conn: Connection, *, ids: Sequence[int]) -> dict[int
     return {row["id"]: record_to(Media, row) for row in await conn.fetch(MEDIA, ids)}
 
 
+ANSWERS = "SELECT id, account_id FROM statuses WHERE in_reply_to_id = $1"
+
+
+async def answers(conn: Connection, *, status_id: int) -> list[tuple[int, int]]:
+    """What answers a status directly: (status, author)."""
+    return [(row["id"], row["account_id"]) for row in await conn.fetch(ANSWERS, status_id)]
+
+
 REBLOGGERS = "SELECT account_id FROM statuses WHERE reblog_of_id = $1"
 
 
