@@ -66,7 +66,8 @@ def _send_status(hub: Hub, targets: Targets, facts: Facts, card: Card) -> None:
         if edited and not _has_at_home(card, viewer):
             continue
         _push(hub, home.get(account_id, ()), drawings.for_viewer(viewer))
-    _send_to_lists(hub, facts, drawings, card)
+    if targets.lists:
+        _send_to_lists(hub, facts, drawings, card)
     _send_to_public(hub, targets, facts, drawings, card)
     for account_id in targets.direct:
         drawn = facts.conversations.get((card.conversation_id, account_id))

@@ -42,10 +42,10 @@ def find(
         key = _PUBLIC[name]
         return Stream((name,), (name,), () if key is None else (("public", key),))
     if name in _TAGGED:
-        typed = parameters.get("tag", "").strip().removeprefix("#")[:TAG_CHARACTERS_MAX]
-        if not typed:
+        typed = parameters.get("tag", "")[:TAG_CHARACTERS_MAX]
+        tag = tag_name(typed.strip().removeprefix("#").strip())
+        if not tag:
             raise MalformedRequest("Missing tag name parameter")
-        tag = tag_name(typed)
         return Stream((name, tag), (name, typed), (("tag", tag),))
     if name not in _PERSONAL:
         raise MalformedRequest("Unknown stream type")

@@ -27,6 +27,10 @@ class StreamingApp:
         else:
             await self._routes.http(scope, receive, send)
 
+    async def close(self) -> None:
+        """Stop delivering; for whoever runs no lifespan."""
+        await self._streams.close()
+
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
@@ -36,7 +40,7 @@ class StreamingApp:
             return
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        await self._streams.close()
+        await self.close()
         await self._context.close()
         await send({"type": "lifespan.shutdown.complete"})
 
