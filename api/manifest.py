@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from api import images
 from cluster.settings import Settings
 from cluster.version import COMPATIBLE, MASTODON_API, VERSION
 from db.queries.instance import Usage
@@ -19,7 +20,7 @@ PRIVACY_POLICY = (
     "names; direct posts are not encrypted, and whoever runs the server can read them. What you delete is "
     "deleted. Nothing is sold, and nothing is sent to other servers.</p>"
 )
-IMAGE_TYPES = ["image/jpeg", "image/png", "image/gif", "image/webp"]
+IMAGE_TYPES = [f"image/{name.lower()}" for name in images.FORMATS]
 
 # Mastodon's own numbers, for parts that come with later features: clients read the members regardless.
 _VIDEO = {
@@ -56,7 +57,7 @@ def render_v2(instance: Instance) -> bytes:
         "description": DESCRIPTION,
         "usage": {"users": {"active_month": instance.usage.active_month}},
         "thumbnail": {"url": _thumbnail(settings), "blurhash": None, "versions": {}},
-        "icon": [{"src": _thumbnail(settings), "size": "512x512"}],
+        "icon": [{"src": _thumbnail(settings), "size": "1200x630"}],
         "languages": LANGUAGES,
         "configuration": _configuration(settings),
         "registrations": {
@@ -177,4 +178,4 @@ def render_nodeinfo(instance: Instance, *, version: str) -> dict[str, Any]:
 
 
 def _thumbnail(settings: Settings) -> str:
-    return f"{settings.public_url}/avatars/original/missing.png"
+    return f"{settings.public_url}/preview.png"

@@ -1,6 +1,6 @@
 """Profiles: the owner's view, changing them, finding others."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -10,10 +10,10 @@ from api import text as texts
 from api.actions import follows, media
 from api.announce import announce
 from api.context import Context
-from cluster.errors import FieldError, InvalidInput, NotFound
+from cluster.errors import FieldError, InvalidInput, NotFound, SocialFlowError
 from cluster.events import AccountChanged, Event, ViewerChanged
 from db.pool import Connection
-from db.queries import accounts, outbox
+from db.queries import accounts, outbox, relations
 from db.queries.accounts import Credentials, ProfileChange
 
 # Limits of Mastodon (app/models/account.rb, app/validators/note_length_validator.rb).
@@ -65,14 +65,36 @@ async def credentials(ctx: Context, *, account_id: int) -> Credentials:
 async def edit(ctx: Context, *, account_id: int, change: ProfileEdit) -> None:
     """Change the caller's profile and defaults, all or nothing. Raises InvalidInput with every reason."""
     _check(change, _site(ctx))
-    avatar_key = await _store(ctx, change.avatar, kind="avatar")
-    header_key = await _store(ctx, change.header, kind="header")
+    images: dict[str, str] = {}
+    try:
+        for kind, data in _images(change):
+            if data is not None:
+                images[kind] = await media.store_profile_image(ctx, data=data, kind=kind) if data else ""
+        before = await _write(ctx, account_id=account_id, change=change, images=images)
+    except SocialFlowError:
+        await media.delete_objects(ctx, [key for key in images.values() if key])
+        raise
+    old = {"avatar": before.avatar_key, "header": before.header_key}
+    await media.delete_objects(ctx, [key for kind in images if (key := old[kind])])
+    if before.locked and change.locked is False:
+        await follows.authorize_all(ctx, account_id=account_id)
+
+
+def _images(change: ProfileEdit) -> tuple[tuple[Literal["avatar", "header"], bytes | None], ...]:
+    return (("avatar", change.avatar), ("header", change.header))
+
+
+async def _write(
+    ctx: Context, *, account_id: int, change: ProfileEdit, images: Mapping[str, str]
+) -> Credentials:
+    """One transaction; what the profile was before."""
     async with ctx.pool.transaction() as conn:
+        await relations.lock_pair(conn, account_id=account_id, target_id=account_id)
         before = await accounts.credentials(conn, account_id=account_id)
         if before is None:
             raise NotFound
         profile = await _profile(ctx, conn, change)
-        profile = replace(profile, avatar_key=avatar_key, header_key=header_key)
+        profile = replace(profile, avatar_key=images.get("avatar"), header_key=images.get("header"))
         await accounts.update_profile(conn, account_id=account_id, change=profile)
         await accounts.update_defaults(
             conn,
@@ -84,14 +106,7 @@ async def edit(ctx: Context, *, account_id: int, change: ProfileEdit) -> None:
         events: list[Event] = [AccountChanged(account_id), ViewerChanged(account_id, "preferences")]
         rows = await outbox.append(conn, events=events)
     await announce(ctx, rows)
-    if before.locked and change.locked is False:
-        await follows.authorize_all(ctx, account_id=account_id)
-
-
-async def _store(ctx: Context, image: bytes | None, *, kind: Literal["avatar", "header"]) -> str | None:
-    if not image:
-        return None if image is None else ""
-    return await media.store_profile_image(ctx, data=image, kind=kind)
+    return before
 
 
 async def _profile(ctx: Context, conn: Connection, change: ProfileEdit) -> ProfileChange:

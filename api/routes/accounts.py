@@ -106,8 +106,8 @@ async def update_credentials(request: Request) -> Response:
         fields=None
         if params.fields_attributes is None
         else [(field.name, field.value) for field in params.fields_attributes],
-        avatar=None if params.avatar is None else await params.avatar.read(),
-        header=None if params.header is None else await params.header.read(),
+        avatar=await _bytes(params.avatar),
+        header=await _bytes(params.header),
         locked=params.locked,
         bot=params.bot,
         discoverable=params.discoverable,
@@ -120,6 +120,11 @@ async def update_credentials(request: Request) -> Response:
     ctx = deps.context(request)
     await accounts.edit(ctx, account_id=caller.account_id, change=change)
     return answers.raw(await accounts.show_own(ctx, account_id=caller.account_id))
+
+
+async def _bytes(upload: forms.Upload | None) -> bytes | None:
+    """What was uploaded; an empty file input of a web form is no image."""
+    return None if upload is None else await upload.read() or None
 
 
 @router.delete("/api/v1/profile/avatar")

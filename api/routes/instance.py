@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import answers, deps, manifest
+from api import answers, deps, manifest, placeholders
 from api.actions import instance
 
 router = APIRouter(tags=["instance"])
@@ -44,3 +44,26 @@ async def privacy_policy(_request: Request) -> Response:
 async def translation_languages(_request: Request) -> Response:
     """Nothing is translated here."""
     return answers.empty()
+
+
+@router.get("/avatars/original/missing.png")
+async def missing_avatar(_request: Request) -> Response:
+    """The face of those who have none."""
+    return _picture("avatar")
+
+
+@router.get("/headers/original/missing.png")
+async def missing_header(_request: Request) -> Response:
+    """The banner of those who have none."""
+    return _picture("header")
+
+
+@router.get("/preview.png")
+async def preview(_request: Request) -> Response:
+    """The server's card."""
+    return _picture("preview")
+
+
+def _picture(name: str) -> Response:
+    headers = {"Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"}
+    return Response(placeholders.png(name), media_type="image/png", headers=headers)

@@ -1,9 +1,11 @@
 """Profiles over HTTP: reading, finding, changing; what is wrong is refused with its reason."""
 
+import io
 from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from tests.api.test_relations import act
 from tests.api.world import Person, World
@@ -201,3 +203,44 @@ async def test_the_directory_has_those_who_want_to_be_found(client: httpx.AsyncC
     found = (await client.get("/api/v1/directory?order=new")).json()
     assert [one["username"] for one in found] == ["bob"]
     assert (await client.get("/api/v1/directory?order=best")).status_code == 422
+
+
+def picture(width: int, height: int, color: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), color).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+async def test_avatar_and_header_are_uploaded_replaced_and_removed(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    alice = await world.person("alice")
+    default = (await client.get(f"/api/v1/accounts/{alice.id}")).json()["avatar"]
+    files = {"avatar": ("a.png", picture(800, 600, "red")), "header": ("h.png", picture(3000, 900, "blue"))}
+    account = (await edit(client, alice, files=files, data={"bot": "1"})).json()
+    assert account["bot"] is True
+    for name, size in (("avatar", (400, 400)), ("header", (1500, 500))):
+        served = await client.get(account[name])
+        assert served.status_code == 200
+        assert Image.open(io.BytesIO(served.content)).size == size
+    replaced = (await edit(client, alice, files={"avatar": ("b.png", picture(400, 400, "green"))})).json()
+    assert replaced["avatar"] != account["avatar"] and replaced["header"] == account["header"]
+    assert (await client.get(account["avatar"])).status_code == 404
+    removed = (await client.delete("/api/v1/profile/avatar", headers=alice.headers)).json()
+    assert (removed["avatar"], removed["header"]) == (default, account["header"])
+    removed = (await client.delete("/api/v1/profile/header", headers=alice.headers)).json()
+    assert removed["header"] != account["header"]
+    assert (await client.get(default)).headers["content-type"] == "image/png"
+
+
+async def test_what_is_no_image_is_refused_and_leaves_no_object(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    alice = await world.person("alice")
+    files = {"avatar": ("a.png", picture(40, 40, "red")), "header": ("h.png", b"<svg onload=alert(1)>")}
+    response = await edit(client, alice, files=files, data={"bot": "1"})
+    assert response.status_code == 422
+    account = (await client.get(f"/api/v1/accounts/{alice.id}")).json()
+    assert account["bot"] is False and account["avatar"].endswith("missing.png")
+    stored = [path for path in (world.context.settings.home / "media").rglob("*") if path.is_file()]
+    assert stored == []

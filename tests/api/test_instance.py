@@ -173,3 +173,11 @@ async def test_metrics_are_for_this_machine_and_for_staff(context: Context, worl
         assert (await far.get("/metrics")).status_code == 401
         assert (await far.get("/metrics", headers=user.headers)).status_code == 403
         assert (await far.get("/metrics", headers=admin.headers)).status_code == 200
+
+
+async def test_placeholder_pictures_exist(client: httpx.AsyncClient, world: World) -> None:
+    for path in ("/avatars/original/missing.png", "/headers/original/missing.png", "/preview.png"):
+        response = await client.get(path)
+        assert response.headers["content-type"] == "image/png"
+        assert response.content.startswith(b"\x89PNG")
+        assert len(response.content) < 40_000
