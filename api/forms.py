@@ -16,7 +16,8 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from api import nesting
-from cluster.errors import FieldError, InvalidInput, MalformedRequest, TooLarge
+from api.refusals import invalid
+from cluster.errors import FieldError, MalformedRequest, TooLarge
 from cluster.ids import parse_id
 
 FILES_MAX = 4  # avatar and header, or a medium and its thumbnail; nothing sends more in one request
@@ -217,12 +218,6 @@ def _field_error(detail: ErrorDetails) -> FieldError:
         return FieldError(name, "ERR_INVALID", str(detail.get("ctx", {}).get("error", "is invalid")))
     code, words = _WORDS.get(detail["type"], ("ERR_INVALID", "is invalid"))
     return FieldError(name, code, words)
-
-
-def invalid(*fields: FieldError) -> InvalidInput:
-    """The refusal of these fields, with Mastodon's sentence for them."""
-    reasons = [f"{field.field.replace('_', ' ').capitalize()} {field.description}" for field in fields]
-    return InvalidInput(f"Validation failed: {', '.join(reasons)}", fields)
 
 
 def _kinds(annotation: Any) -> set[Any]:

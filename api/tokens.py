@@ -113,7 +113,7 @@ class TokenVerifier:
         await self._revocations.check(caller.session_id)
         return caller
 
-    async def session_of(self, token: str) -> Caller | None:
+    async def open(self, token: str) -> Caller | None:
         """Whose token this is, also when it has expired or its session has ended; None when not ours."""
         try:
             return await self._open(token)

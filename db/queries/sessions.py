@@ -119,6 +119,26 @@ async def lock_refresh_token(conn: Connection, *, token_hash: bytes) -> RefreshR
     return RefreshRow(**dict(record)) if record else None
 
 
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Whose refresh token it is."""
+
+    session_id: int
+    app_id: int
+
+
+FAMILY = """
+SELECT t.session_id, s.app_id FROM oauth_refresh_tokens t JOIN oauth_sessions s ON s.id = t.session_id
+WHERE t.token_hash = $1
+"""
+
+
+async def of_refresh_token(conn: Connection, *, token_hash: bytes) -> Family | None:
+    """The session that a refresh token belongs to, and its application."""
+    record = await conn.fetchrow(FAMILY, token_hash)
+    return Family(**dict(record)) if record else None
+
+
 USE_REFRESH = "UPDATE oauth_refresh_tokens SET used_at = $2 WHERE token_hash = $1"
 RENEW = """
 UPDATE oauth_sessions

@@ -62,6 +62,15 @@ async def by_id(conn: Connection, *, account_id: int) -> User | None:
     return record_to(User, record) if record else None
 
 
+USERNAME = "SELECT username::text FROM accounts WHERE id = $1"
+
+
+async def username(conn: Connection, *, account_id: int) -> str | None:
+    """The name of an account."""
+    name: str | None = await conn.fetchval(USERNAME, account_id)
+    return name
+
+
 SUSPENDED = "SELECT suspended_at IS NOT NULL FROM accounts WHERE id = $1"
 
 
