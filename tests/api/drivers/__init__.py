@@ -1,0 +1,1 @@
+"""Clients that people really use, unmodified from PyPI, driven against a live server."""
