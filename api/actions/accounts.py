@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from api import credentials as owner
-from api import drawing, entities
+from api import drawing, entities, hydrate
 from api import text as texts
 from api.actions import follows, media
 from api.announce import announce
@@ -212,11 +212,14 @@ async def familiar_followers(
     """For each target: some of those whom the caller follows and who follow the target."""
     async with ctx.pool.connection() as conn:
         pairs = await accounts.familiar_followers(conn, account_id=account_id, target_ids=target_ids)
-    drawn = []
-    for target_id in target_ids:
-        ids = [follower for target, follower in pairs if target == target_id]
-        drawn.append((target_id, await drawing.draw_accounts(ctx, ids=ids)))
-    return drawn
+    cards = await hydrate.accounts(ctx, ids={follower for _, follower in pairs})
+    return [
+        (
+            target_id,
+            [cards[follower].json for target, follower in pairs if target == target_id and follower in cards],
+        )
+        for target_id in target_ids
+    ]
 
 
 async def suggestions(ctx: Context, *, account_id: int, limit: int) -> list[int]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from api import drawing
+from api import drawing, hydrate, rules
 from api.context import Context
 from cluster.errors import NotFound
 from db.pages import Page, Window
@@ -77,13 +77,23 @@ async def _draw(ctx: Context, *, account_id: int, found: Sequence[Conversation])
     for status_id, person in pairs:
         if person != account_id:
             people[status_id].append(person)
+    statuses = await _statuses(ctx, ids=[one.last_status_id for one in found], caller_id=account_id)
+    everybody = {account_id, *(person for group in people.values() for person in group)}
+    accounts = await hydrate.accounts(ctx, ids=everybody)
     drawn = []
     for one in found:
-        statuses = await drawing.draw_statuses(ctx, ids=[one.last_status_id], caller_id=account_id)
-        if not statuses:
-            continue
-        ids = sorted(people[one.last_status_id]) or [account_id]  # a note to oneself has only oneself
-        accounts = await drawing.draw_accounts(ctx, ids=ids)
-        head = orjson.dumps({"id": str(one.id), "unread": one.unread})
-        drawn.append(b'%b,"accounts":[%b],"last_status":%b}' % (head[:-1], b",".join(accounts), statuses[0]))
+        if one.last_status_id in statuses:
+            ids = sorted(people[one.last_status_id]) or [account_id]  # a note to oneself has only oneself
+            faces = b",".join(accounts[person].json for person in ids if person in accounts)
+            head = orjson.dumps({"id": str(one.id), "unread": one.unread})
+            last = statuses[one.last_status_id]
+            drawn.append(b'%b,"accounts":[%b],"last_status":%b}' % (head[:-1], faces, last))
     return drawn
+
+
+async def _statuses(ctx: Context, *, ids: Sequence[int], caller_id: int) -> dict[int, bytes]:
+    """Those that the caller may see, as JSON by id."""
+    viewer = await hydrate.viewer_of(ctx, caller_id)
+    shown = [card for card in await hydrate.cards(ctx, ids=ids) if rules.may_see(card, viewer)]
+    drawn = drawing.render(await hydrate.with_flags(ctx, shown=shown, viewer=viewer))
+    return {card.id: json for card, json in zip(shown, drawn, strict=True)}

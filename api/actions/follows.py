@@ -1,6 +1,8 @@
 """Following: asking, answering, ending. A write is one transaction with its counts, notification and news.
 
-Repeating a request changes nothing: rows are keyed by the pair, and counts move only when a row did.
+Repeating a request changes nothing: rows are keyed by the pair, and counts move only when a row did. What
+moves counts holds the order lock, as group commits do: they count several authors at once, and two writers
+that lock the same counts in different orders would wait for each other.
 """
 
 from collections.abc import Sequence
@@ -38,7 +40,7 @@ async def follow(ctx: Context, *, account_id: int, target_id: int, options: Foll
     if account_id == target_id:
         raise InvalidInput("Validation failed: You cannot follow yourself")
     known = await relationship(ctx, account_id=account_id, target_id=target_id)
-    notifies = not known.following  # and only who notifies needs the order of ids
+    notifies = not known.following  # and only who notifies or counts needs the order lock
     async with ctx.pool.transaction(ordered=notifies) as conn:
         target = await relations.lock_pair(conn, account_id=account_id, target_id=target_id)
         if target is None or target["suspended"]:
@@ -90,7 +92,7 @@ def followed(pairs: Sequence[tuple[int, int]], *, change: str = "follow") -> lis
 
 async def unfollow(ctx: Context, *, account_id: int, target_id: int) -> Relationship:
     """Stop following, or withdraw the request. Raises NotFound without a target."""
-    async with ctx.pool.transaction() as conn:
+    async with ctx.pool.transaction(ordered=True) as conn:
         if await relations.lock_pair(conn, account_id=account_id, target_id=target_id) is None:
             raise NotFound
         rows = await outbox.append(conn, events=await end(conn, account_id=account_id, target_id=target_id))
@@ -100,7 +102,7 @@ async def unfollow(ctx: Context, *, account_id: int, target_id: int) -> Relation
 
 async def remove_follower(ctx: Context, *, account_id: int, follower_id: int) -> Relationship:
     """Make somebody stop following the caller. Raises NotFound without such an account."""
-    async with ctx.pool.transaction() as conn:
+    async with ctx.pool.transaction(ordered=True) as conn:
         if await relations.lock_pair(conn, account_id=account_id, target_id=follower_id) is None:
             raise NotFound
         events = await end(conn, account_id=follower_id, target_id=account_id, requests=False)
@@ -112,7 +114,7 @@ async def remove_follower(ctx: Context, *, account_id: int, follower_id: int) ->
 async def end(conn: Connection, *, account_id: int, target_id: int, requests: bool = True) -> list[Event]:
     """Remove a follow, or (with `requests`) an open request, and what hangs on it; the news.
 
-    Call after `lock_pair`."""
+    Call after `lock_pair`, under the order lock."""
     events: list[Event] = []
     if await relations.delete_follow(conn, account_id=account_id, target_id=target_id):
         await relations.count_follows(conn, pairs=[(account_id, target_id)], by=-1)

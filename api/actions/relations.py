@@ -40,7 +40,7 @@ async def relationships(ctx: Context, *, account_id: int, target_ids: Sequence[i
 async def block(ctx: Context, *, account_id: int, target_id: int) -> Relationship:
     """Block: follows and requests between the two end, in both directions. Raises NotFound, InvalidInput."""
     _refuse_self(account_id, target_id, "block")
-    async with ctx.pool.transaction() as conn:
+    async with ctx.pool.transaction(ordered=True) as conn:
         if await relations.lock_pair(conn, account_id=account_id, target_id=target_id) is None:
             raise NotFound
         events: list[Event] = []
