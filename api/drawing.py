@@ -3,7 +3,8 @@
 A status that the viewer may not see does not exist for them: lists leave it out, `draw_status` says NotFound.
 """
 
-from collections.abc import Callable, Sequence
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
 
 from api import entities, flags, hydrate, rules
 from api.cards import Card
@@ -65,6 +66,19 @@ async def draw_accounts(ctx: Context, *, ids: Sequence[int]) -> list[bytes]:
     """These accounts in this order, without those that do not exist."""
     found = await hydrate.accounts(ctx, ids=ids)
     return [found[account_id].json for account_id in ids if account_id in found]
+
+
+async def draw_muted_accounts(ctx: Context, *, until: Mapping[int, dt.datetime | None]) -> list[bytes]:
+    """The accounts whose ids are the keys, each with the time when its mute ends (None: never)."""
+    found = await hydrate.accounts(ctx, ids=list(until))
+    return [
+        entities.extended(
+            found[account_id].json,
+            {"mute_expires_at": None if expires_at is None else entities.moment(expires_at)},
+        )
+        for account_id, expires_at in until.items()
+        if account_id in found
+    ]
 
 
 async def draw_account(ctx: Context, *, account_id: int) -> bytes:

@@ -19,6 +19,13 @@ async def people(request: Request, page: Page[Link]) -> Response:
     return answers.page(request, page, answers.array(drawn))
 
 
+async def muted(request: Request, page: Page[Link]) -> Response:
+    """The muted accounts that the page's links lead to, each with the end of its mute."""
+    until = {link.account_id: link.expires_at for link in page.items}
+    drawn = await drawing.draw_muted_accounts(deps.context(request), until=until)
+    return answers.page(request, page, answers.array(drawn))
+
+
 def bounded(*, limit: int | None, default: int, maximum: int, offset: int = 0) -> tuple[int, int]:
     """(limit, offset) within bounds: a limit is moved inside, as Mastodon does. Raises InvalidInput."""
     if offset < 0 or offset > OFFSET_MAX:

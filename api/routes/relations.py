@@ -158,7 +158,7 @@ async def mutes(request: Request) -> Response:
     caller = await deps.user(request, "read:mutes")
     window = deps.window(request, default=paging.LIMIT, maximum=paging.LIMIT_MAX)
     page = await relations.muted(deps.context(request), account_id=caller.account_id, window=window)
-    return await paging.people(request, page)
+    return await paging.muted(request, page)
 
 
 @router.get("/api/v1/follow_requests")

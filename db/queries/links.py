@@ -1,5 +1,6 @@
 """Lists of people that page by the relation's own id: followers, requests, blocks, mutes, list members."""
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ class Link:
 
     id: int
     account_id: int
+    expires_at: dt.datetime | None = None
 
 
 # Every list takes $1 owner, $2 above, $3 below, $4 how many (NULL: all), and is read in either direction.
@@ -83,7 +85,7 @@ async def blocked(conn: Connection, *, account_id: int, window: Window) -> Page[
 
 
 _MUTED = """
-    SELECT link.id, link.target_id FROM mutes link
+    SELECT link.id, link.target_id, link.expires_at FROM mutes link
     WHERE link.account_id = $1 AND link.id > $2 AND link.id < $3
         AND (link.expires_at IS NULL OR link.expires_at > now())
 """
