@@ -13,6 +13,7 @@ from PIL import Image
 from tests.api.world import Person
 
 WAIT_S = 5.0
+VERSION = "4.5.0"  # told rather than asked: it saves two requests a client
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,13 @@ class Friend:
 
 
 def client_of(url: str, token: str | None = None) -> Mastodon:
-    """Mastodon.py that refuses what the server's version does not have, and never waits for a rate limit."""
+    """Mastodon.py that refuses what Mastodon 4.5 does not have, and never waits for a rate limit."""
     return Mastodon(
-        access_token=token, api_base_url=url, ratelimit_method="throw", version_check_mode="created"
+        access_token=token,
+        api_base_url=url,
+        ratelimit_method="throw",
+        version_check_mode="created",
+        mastodon_version=VERSION,
     )
 
 
