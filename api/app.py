@@ -18,6 +18,8 @@ from api.edge import Edge
 from api.limits import RateLimits
 from api.routes import (
     accounts,
+    apps,
+    authorize,
     bench,
     discovery,
     instance,
@@ -25,6 +27,7 @@ from api.routes import (
     markers,
     media,
     notifications,
+    oauth,
     ops,
     quiet,
     reactions,
@@ -51,6 +54,9 @@ ROUTERS = (
     lists,
     markers,
     instance,
+    apps,
+    oauth,
+    authorize,
     discovery,
     quiet,
     ops,
