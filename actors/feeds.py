@@ -26,7 +26,7 @@ from db.queries import outbox, shards
 
 CHANNEL = "socialflow:replica:"  # + name: where a replica hears its batches
 HEARTBEAT_S = 0.25  # replicas trust their caches for 1 s after the last news: three may be late
-SWEEP_ROWS = 5_000  # rows of one sweep step, ids only: about 5 ms in Postgres
+SWEEP_ROWS = 5_000  # rows of one step, ids only: about 5 ms in Postgres
 NEWS_S_MAX = 1.0  # without a sweep for longer, what is published may lack rows: say nothing then
 PRUNE_S = 60.0
 PRUNE_ROWS = 10_000
@@ -65,6 +65,7 @@ class FeedShard:
         self._claimed = asyncio.Event()
         self._news = asyncio.Event()
         self._publishing = asyncio.Lock()
+        self._sweeping = asyncio.Lock()
         self._retired = False
         self._lease_until = 0.0
         self._swept_at = 0.0
@@ -192,21 +193,32 @@ class FeedShard:
                     self._retire()
 
     async def _sweep(self) -> None:
-        asked_at = self._clock.monotonic()
-        after = self._position
-        async with self._pool.connection() as conn:
-            step = await outbox.sweep(conn, after=after, limit=SWEEP_ROWS)
-            missing = self._state.applied.missing(step.ids)
-            rows = await outbox.rows(conn, after=after, upto=step.position, ids=missing) if missing else []
-        # No await from here on: what was told meanwhile is applied once.
-        self._state.swept(step.ids, rows)
-        self._position = step.position
-        self._after_events()
-        if len(step.ids) < SWEEP_ROWS:
+        await self.sweep()
+        while self._state.tidy():  # noqa: ASYNC110 - only gives way to others
+            await asyncio.sleep(0)
+        await asyncio.sleep(self._settings.sweep_ms / 1000)
+
+    async def sweep(self) -> None:
+        """Apply everything that is committed and was not told. Raises Unavailable."""
+        state = await self._open()
+        async with self._sweeping:
+            found = SWEEP_ROWS
+            while found == SWEEP_ROWS:
+                asked_at = self._clock.monotonic()
+                async with self._pool.connection() as conn:
+                    step = await outbox.sweep(conn, after=self._position, limit=SWEEP_ROWS)
+                    missing = state.applied.missing(step.ids)
+                    rows = (
+                        await outbox.rows(conn, after=self._position, upto=step.position, ids=missing)
+                        if missing
+                        else []
+                    )
+                # No await from here on: what was told meanwhile is applied once.
+                state.swept(step.ids, rows)
+                self._position = step.position
+                self._after_events()
+                found = len(step.ids)
             self._swept_at = asked_at
-            while self._state.tidy():  # noqa: ASYNC110 - only gives way to others
-                await asyncio.sleep(0)
-            await asyncio.sleep(self._settings.sweep_ms / 1000)
 
     async def _publish(self) -> None:
         await self._news.wait()
@@ -330,5 +342,6 @@ class FeedShard:
             "ready": await self.ready(),
             "epoch": self._epoch,
             "swept_ago_s": self._clock.monotonic() - self._swept_at,
+            "swept_to": [self._position.tx, self._position.id],
             **self._state.stats(),
         }

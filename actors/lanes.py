@@ -33,6 +33,7 @@ class Lane(Generic[T, R]):
         self._parallel = parallel
         self._queue: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._runs: set[asyncio.Task[None]] = set()
+        self._running = 0
 
     def put(self, item: T) -> "asyncio.Future[R]":
         """The future answer to an item. Raises Overloaded when too many wait."""
@@ -41,7 +42,8 @@ class Lane(Generic[T, R]):
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         future.add_done_callback(_retrieve)
         self._queue.append((item, future))
-        if len(self._runs) < self._parallel:
+        if self._running < self._parallel:
+            self._running += 1
             # The task starts in the next round of the loop: everybody who asks in this one joins.
             run = asyncio.create_task(self._run())
             self._runs.add(run)
@@ -49,20 +51,25 @@ class Lane(Generic[T, R]):
         return future
 
     async def _run(self) -> None:
-        while self._queue:
-            batch = self._take()
-            if not batch:
-                return
-            try:
-                answers = await self._call([item for item, _ in batch])
-            except Exception as error:
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
-            else:
-                for (_, future), answer in zip(batch, answers, strict=True):
-                    if not future.done():
-                        future.set_result(answer)
+        try:
+            while batch := self._take():
+                await self._answer(batch)
+        finally:
+            # In the same step in which the queue was found empty: whoever comes next starts a new run.
+            self._running -= 1
+
+    async def _answer(self, batch: list[tuple[T, "asyncio.Future[R]"]]) -> None:
+        try:
+            answers = await self._call([item for item, _ in batch])
+        except asyncio.CancelledError:
+            _refuse(batch, Overloaded("the server is stopping"))
+            raise
+        except Exception as error:
+            _refuse(batch, error)
+            return
+        for (_, future), answer in zip(batch, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
 
     def _take(self) -> list[tuple[T, "asyncio.Future[R]"]]:
         batch: list[tuple[T, asyncio.Future[R]]] = []
@@ -78,10 +85,14 @@ class Lane(Generic[T, R]):
         for run in runs:
             run.cancel()
         await asyncio.gather(*runs, return_exceptions=True)
-        while self._queue:
-            _, future = self._queue.popleft()
-            if not future.done():
-                future.set_exception(Overloaded("the server is stopping"))
+        _refuse(list(self._queue), Overloaded("the server is stopping"))
+        self._queue.clear()
+
+
+def _refuse(batch: Sequence[tuple[T, "asyncio.Future[R]"]], error: Exception) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)
 
 
 def _retrieve(future: "asyncio.Future[R]") -> None:

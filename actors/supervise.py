@@ -49,7 +49,7 @@ class Shard(Protocol):
 def actor_class(shard: type[Shard]) -> type[Any]:
     """The shard as a Ray actor's class: it makes its own connections, and leaves when it is fenced off."""
 
-    class Actor(shard):  # type: ignore[misc]
+    class Actor(shard):  # type: ignore[misc, valid-type]
         """A shard in a process of its own."""
 
         def __init__(self, name: str, settings: Settings) -> None:
