@@ -86,15 +86,16 @@ class Connection:
 
     def put(self, message: Message) -> None:
         """Send an ASGI message after those that still wait. Never waits itself."""
-        if self._sending is not None:
-            if len(self._queue) < self.queue_max:
-                self._queue.append(message)
-            elif self.closing is None:
-                self.close(SLOW_READER)
-        elif self.closing is None:
+        if self.closing is not None:
+            return
+        if self._sending is None:
             rest = self._begin(message)
             if rest is not None:
                 self._sending = asyncio.create_task(self._finish_sending(rest))
+        elif len(self._queue) < self.queue_max:
+            self._queue.append(message)
+        else:
+            self.close(SLOW_READER)
 
     def close(self, close: Close) -> None:
         """End the connection: nothing more is sent but the close frame."""
