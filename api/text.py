@@ -9,8 +9,9 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+import idna
 import regex
 from linkify_it import LinkifyIt
 
@@ -163,7 +164,17 @@ def scan(text: str, *, site: Site) -> Scan:
 
 def _links(text: str) -> Iterator[Entity]:
     for match in _LINKS.match(text) or ():
-        yield Entity(match.index, match.last_index, "link", match.raw, URL_CHARACTERS)
+        if _has_real_host(match.raw):
+            yield Entity(match.index, match.last_index, "link", match.raw, URL_CHARACTERS)
+
+
+def _has_real_host(url: str) -> bool:
+    """Whether a browser could open it: IDNA with the mapping of UTS 46, as the WHATWG URL standard asks."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host.isascii() or bool(idna.encode(host, uts46=True))
+    except ValueError:  # what idna raises is one, and so is a malformed port
+        return False
 
 
 def _mentions(text: str, site: Site) -> Iterator[Entity]:
