@@ -75,11 +75,10 @@ class _Copy:
 class _Reading:
     """A head under way, and what joined its feed meanwhile."""
 
-    __slots__ = ("news", "own", "void")
+    __slots__ = ("news", "void")
 
     def __init__(self) -> None:
         self.news: list[tuple[int, int, int]] = []  # (epoch, sequence, status id)
-        self.own: list[int] = []
         self.void = False
 
 
@@ -120,14 +119,13 @@ class Heads:
             copy.discard(status_id)
 
     def note(self, event: Event) -> None:
-        """This replica wrote `event`: its author must find it at once, before the shards report it."""
+        """This replica wrote `event`: its author must find it at once, before the shards report it.
+
+        A new post is not added here: a smaller id may still be on its way to this copy, and who had seen
+        the post and then asked with `since_id` would never get it. The shard knows both by now.
+        """
         if isinstance(event, StatusPosted):
-            reading = self._reading.get(event.account_id)
-            if reading is not None:
-                reading.own.append(event.status_id)
-            copy = self._copies.get(event.account_id)
-            if copy is not None:
-                copy.add(event.status_id, self._length)
+            self._drop((event.account_id,))
         elif isinstance(event, RelationChanged):
             self._drop((event.account_id, event.target_id))
             self._settle((event.account_id, event.target_id))
@@ -170,8 +168,6 @@ class Heads:
         for epoch, sequence, status_id in reading.news:
             if copy.lacks(epoch=epoch, sequence=sequence):
                 copy.add(status_id, self._length)
-        for status_id in reading.own:
-            copy.add(status_id, self._length)
         self._hold(account_id)
         if not reading.void:
             self._copies[account_id] = copy
