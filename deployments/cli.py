@@ -103,9 +103,9 @@ def seed(
     as_json: JsonOption = False,
 ) -> None:
     """Add the demo world, if it is not there yet, and print its logins."""
+    settings, place = _running(home)
     from deployments.seed import seed as plant
 
-    settings, place = _running(home)
     logins = plant(settings, place, new_passwords=new_passwords)
     lines = [
         f"{login['email']:<28} {login.get('password', '(as printed when it was made)')}" for login in logins
@@ -124,9 +124,9 @@ def show_settings(home: HomeOption = None, as_json: JsonOption = False) -> None:
 @app.command()
 def shards(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Who owns which slots, how large each shard is, and how far behind."""
+    settings, place = _running(home)
     from deployments.shards import describe, render
 
-    settings, place = _running(home)
     found = describe(settings, place)
     if as_json:
         typer.echo(json.dumps(found, indent=1))
@@ -159,9 +159,9 @@ def create_user(
     as_json: JsonOption = False,
 ) -> None:
     """Make an account that can sign in at once."""
+    settings, place = _running(home)
     from deployments.people import create
 
-    settings, place = _running(home)
     made = create(settings, place, username=name, email=email, password=password, role=role)
     _print(
         made, as_json=as_json, text=f"{made['username']} ({made['role']}) can sign in with {made['email']}"
@@ -176,19 +176,23 @@ def grant(
     as_json: JsonOption = False,
 ) -> None:
     """Give an account a role."""
+    settings, place = _running(home)
     from deployments.people import grant as give
 
-    settings, place = _running(home)
     made = give(settings, place, username=name, role=role)
     _print(made, as_json=as_json, text=f"{made['username']} is {made['role']} now")
 
 
 def _running(home: Path | None) -> tuple[Any, Home]:
-    """Settings completed by what the running instance was started with. Raises SetupError when none runs."""
+    """Settings completed by what the running instance was started with. Raises SetupError when none runs.
+
+    Comes before the imports that bring Ray: it sets what Ray reads then."""
+    from deployments.head import prepare_to_join
     from deployments.instance import running
 
     _, place = load(home=home)
     found = running(place)
+    prepare_to_join(place)
     settings, _ = load(
         home=home, host=found.host, port=found.port, public_url=found.public_url, seed=found.seed
     )

@@ -130,10 +130,11 @@ class Head:
             node.kill_all_processes(check_alive=False, allow_graceful=True, wait=True)
 
 
-def join_home(home: Home, address: str) -> None:
-    """Make a process of the command line a driver of this home's running Ray."""
+def prepare_to_join(home: Home) -> None:
+    """Set what Ray reads when it is imported, in a process that will join this home's Ray."""
+    assert "ray" not in sys.modules, "too late: Ray has read its environment"
+    os.environ.pop("RAY_ADDRESS", None)
     os.environ.update(client_variables(home))
-    join(address)
 
 
 def join(address: str) -> None:

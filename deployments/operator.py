@@ -9,7 +9,7 @@ from api.context import Context
 from cluster.settings import Settings
 from db.migrate import check
 from deployments import instance
-from deployments.head import join_home
+from deployments.head import join
 from deployments.home import Home
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ def act(settings: Settings, home: Home, work: Callable[[Context], Awaitable[T]])
 
     if not ray.is_initialized():
         check(settings.postgres.url)
-        join_home(home, instance.running(home).ray_address)
+        join(instance.running(home).ray_address)
 
     async def run() -> T:
         async with operator_context(settings) as ctx:

@@ -15,7 +15,8 @@ from cluster.sharding import SLOTS, assign
 from cluster.topology import feed_shards, session_shards
 from db.pool import Pool
 from db.queries import shards
-from deployments import head, instance
+from deployments import instance
+from deployments.head import join
 from deployments.home import Home
 
 
@@ -39,7 +40,7 @@ def replace_hanging(settings: Settings) -> list[str]:
 
 def describe(settings: Settings, home: Home) -> dict[str, Any]:
     """Shards by the database and by themselves, side by side."""
-    head.join_home(home, instance.running(home).ray_address)
+    join(instance.running(home).ray_address)
 
     async def ask() -> dict[str, Any]:
         pool = Pool(settings.postgres)

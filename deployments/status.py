@@ -26,8 +26,8 @@ def describe(home: Home) -> dict[str, Any]:
         "steps_s": found.steps,
         "ports": found.ports,
     }
-    code, parts = _ask(f"{found.url}/readyz")
-    return described | {"parts": parts, "well": code == 200 and found.state == "ready"}
+    code, answer = _ask(f"{found.url}/readyz")
+    return described | {"parts": answer.get("parts", answer), "well": code == 200 and found.state == "ready"}
 
 
 def _ask(url: str) -> tuple[int, dict[str, Any]]:

@@ -8,12 +8,15 @@ clients  Chromium and JavaScript clients; `make test-clients`
 """
 
 import itertools
+import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
+import psutil
 import psycopg
 import pytest
 import uvloop
@@ -23,12 +26,19 @@ from db.migrate import migrate
 from db.pool import Pool
 from deployments.home import Home
 from deployments.postgres import EmbeddedPostgres
+from deployments.processes import end_leftovers
 from deployments.valkey import EmbeddedValkey
 
+HOME_PREFIX = "sf-test-"  # + pid of the run
 TEMPLATE = "template_socialflow"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 
 _numbers = itertools.count(1)
+
+
+def pytest_configure() -> None:
+    """A run that is told to end clears up, as one that is interrupted does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_asyncio_loop_factories() -> dict[str, object]:
@@ -38,10 +48,18 @@ def pytest_asyncio_loop_factories() -> dict[str, object]:
 
 @pytest.fixture(scope="session")
 def test_home() -> Iterator[Home]:
-    """A throw-away home for the servers of this run."""
-    home = Home(Path(tempfile.mkdtemp(prefix="socialflow-test-")))
+    """A throw-away home for the servers of this run. What killed runs left is cleared away first."""
+    for left in Path(tempfile.gettempdir()).glob(f"{HOME_PREFIX}*"):
+        if not psutil.pid_exists(int(left.name.removeprefix(HOME_PREFIX).split("-")[0])):
+            end_leftovers(Home(left))
+            _remove(Home(left))
+    home = Home(Path(tempfile.mkdtemp(prefix=f"{HOME_PREFIX}{os.getpid()}-")))
     home.prepare()
     yield home
+    _remove(home)
+
+
+def _remove(home: Home) -> None:
     for folder in (home.root, home.run):
         shutil.rmtree(folder, ignore_errors=True)
 
