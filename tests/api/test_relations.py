@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.api.world import Person, World
 
@@ -119,12 +118,12 @@ async def test_blocking_ends_follows_and_requests_both_ways_and_hides_notificati
     assert [account["id"] for account in listed] == [bob.id]
 
 
-@pytest.mark.parametrize("blocker", ["alice", "bob"])
-async def test_nobody_follows_across_a_block(client: httpx.AsyncClient, world: World, blocker: str) -> None:
+async def test_nobody_follows_across_a_block(client: httpx.AsyncClient, world: World) -> None:
     alice, bob = await world.people("alice", "bob")
-    await act(client, *((alice, "block", bob) if blocker == "alice" else (bob, "block", alice)))
-    response = await client.post(f"/api/v1/accounts/{bob.id}/follow", headers=alice.headers)
-    assert (response.status_code, response.json()["error"]) == (403, "This action is not allowed")
+    await act(client, alice, "block", bob)
+    for who, whom in ((alice, bob), (bob, alice)):
+        response = await client.post(f"/api/v1/accounts/{whom.id}/follow", headers=who.headers)
+        assert (response.status_code, response.json()["error"]) == (403, "This action is not allowed")
 
 
 async def test_a_mute_hides_for_its_time_and_then_no_more(client: httpx.AsyncClient, world: World) -> None:
@@ -198,43 +197,42 @@ async def test_who_hides_their_collections_shows_them_to_nobody_else(
         assert len(response.json()) == visible
 
 
-@pytest.mark.parametrize("verb", ["follow", "block", "mute"])
-async def test_oneself_is_refused(client: httpx.AsyncClient, world: World, verb: str) -> None:
+async def test_oneself_is_refused(client: httpx.AsyncClient, world: World) -> None:
     alice = await world.person("alice")
-    response = await client.post(f"/api/v1/accounts/{alice.id}/{verb}", headers=alice.headers)
-    assert response.status_code == 422
-    assert verb in response.json()["error"]
+    for verb in ("follow", "block", "mute"):
+        response = await client.post(f"/api/v1/accounts/{alice.id}/{verb}", headers=alice.headers)
+        assert response.status_code == 422
+        assert verb in response.json()["error"]
 
 
-@pytest.mark.parametrize(
-    "verb",
-    ["follow", "unfollow", "block", "unblock", "mute", "unmute", "remove_from_followers"],
-)
-@pytest.mark.parametrize("target", ["1", "abc", "-5", "99999999999999999999", "0"])
-async def test_nobody_is_not_found(client: httpx.AsyncClient, world: World, verb: str, target: str) -> None:
+VERBS = ("follow", "unfollow", "block", "unblock", "mute", "unmute", "remove_from_followers")
+
+
+async def test_nobody_is_not_found(client: httpx.AsyncClient, world: World) -> None:
     alice = await world.person("alice")
-    response = await client.post(f"/api/v1/accounts/{target}/{verb}", headers=alice.headers)
-    assert (response.status_code, response.json()["error"]) == (404, "Record not found")
+    for verb in VERBS:
+        for target in ("1", "abc", "-5", "99999999999999999999", "0"):
+            response = await client.post(f"/api/v1/accounts/{target}/{verb}", headers=alice.headers)
+            assert (response.status_code, response.json()["error"]) == (404, "Record not found"), verb
 
 
-@pytest.mark.parametrize(
-    ("verb", "body"),
-    [
-        ("mute", {"duration": -1}),
-        ("mute", {"duration": "soon"}),
-        ("mute", {"duration": 10**30}),
-        ("mute", {"notifications": "perhaps"}),
-        ("follow", {"reblogs": {"a": 1}}),
-        ("follow", {"languages": ["x"] * 101}),
-        ("follow", {"languages": [{"a": 1}]}),
-    ],
-)
-async def test_wrong_terms_are_refused(
-    client: httpx.AsyncClient, world: World, verb: str, body: dict[str, Any]
-) -> None:
+WRONG_TERMS: list[tuple[str, dict[str, Any]]] = [
+    ("mute", {"duration": -1}),
+    ("mute", {"duration": "soon"}),
+    ("mute", {"duration": 10**30}),
+    ("mute", {"notifications": "perhaps"}),
+    ("follow", {"reblogs": {"a": 1}}),
+    ("follow", {"languages": ["x"] * 101}),
+    ("follow", {"languages": [{"a": 1}]}),
+    ("follow", {"languages": ["all of them"]}),
+]
+
+
+async def test_wrong_terms_are_refused(client: httpx.AsyncClient, world: World) -> None:
     alice, bob = await world.people("alice", "bob")
-    response = await client.post(f"/api/v1/accounts/{bob.id}/{verb}", headers=alice.headers, json=body)
-    assert response.status_code == 422, response.text
+    for verb, body in WRONG_TERMS:
+        response = await client.post(f"/api/v1/accounts/{bob.id}/{verb}", headers=alice.headers, json=body)
+        assert response.status_code == 422, (verb, body)
     assert true_flags(await relationship(client, alice, bob)) == set()
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.api.test_notifications import post
 from tests.api.test_relations import act
@@ -78,9 +77,9 @@ async def test_hashtags_are_found_by_how_they_begin(client: httpx.AsyncClient, w
     assert (unknown["name"], unknown["history"][0]["uses"]) == ("never_used", "0")
 
 
-@pytest.mark.parametrize("name", ["123", "a b", "!", "%23", "a-b", "_"])
-async def test_what_is_no_hashtag_is_not_found(client: httpx.AsyncClient, world: World, name: str) -> None:
-    assert (await client.get(f"/api/v1/tags/{name}")).status_code == 404
+async def test_what_is_no_hashtag_is_not_found(client: httpx.AsyncClient, world: World) -> None:
+    for name in ("123", "a b", "!", "%23", "a-b", "_"):
+        assert (await client.get(f"/api/v1/tags/{name}")).status_code == 404
 
 
 async def test_addresses_of_this_server_lead_to_what_they_name(
@@ -106,27 +105,25 @@ async def test_addresses_of_this_server_lead_to_what_they_name(
         assert (await find(client, alice, q=url)) == NOTHING
 
 
-@pytest.mark.parametrize(
-    ("query", "status"),
-    [
-        ("", 422),
-        ("q=", 422),
-        ("q=%20", 422),
-        ("q=a&type=people", 422),
-        ("q=a&limit=many", 422),
-        ("q=a&offset=-1", 422),
-        ("q=a&offset=99999999999999999999", 422),
-        ("q=a&max_id=x", 422),
-        ("q=a%00", 400),
-        ("q=%ff", 400),
-    ],
-)
-async def test_wrong_searches_are_refused(
-    client: httpx.AsyncClient, world: World, query: str, status: int
-) -> None:
+WRONG = [
+    ("", 422),
+    ("q=", 422),
+    ("q=%20", 422),
+    ("q=a&type=people", 422),
+    ("q=a&limit=many", 422),
+    ("q=a&offset=-1", 422),
+    ("q=a&offset=99999999999999999999", 422),
+    ("q=a&max_id=x", 422),
+    ("q=a%00", 400),
+    ("q=%ff", 400),
+]
+
+
+async def test_wrong_searches_are_refused(client: httpx.AsyncClient, world: World) -> None:
     alice = await world.person("alice")
-    response = await client.get(f"/api/v2/search?{query}", headers=alice.headers)
-    assert response.status_code == status, response.text
+    for query, status in WRONG:
+        response = await client.get(f"/api/v2/search?{query}", headers=alice.headers)
+        assert response.status_code == status, query
 
 
 async def test_strange_texts_find_nothing_and_break_nothing(client: httpx.AsyncClient, world: World) -> None:
