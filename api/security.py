@@ -55,7 +55,7 @@ class SecurityHeaders:
             await _answer(send, 400, [(b"content-type", b"application/json"), *_ALWAYS, *_CORS], _NUL)
             return
         if b"access_token=" in scope["query_string"]:
-            scope = _without_token(scope)
+            _move_token(scope)
         secure = scope["scheme"] == "https"
 
         async def send_with_headers(message: Message) -> None:
@@ -85,14 +85,15 @@ def _allowed_headers(scope: Scope) -> Headers:
     return []
 
 
-def _without_token(scope: Scope) -> Scope:
+def _move_token(scope: Scope) -> None:
+    # In place: the outer layers look at the same scope when the request is done.
     pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, encoding="latin-1")
     kept = urlencode([pair for pair in pairs if pair[0] != "access_token"], encoding="latin-1").encode()
     headers = scope["headers"]
     token = next((value for name, value in pairs if name == "access_token"), "")
     if token and not any(name == b"authorization" for name, _ in headers):
         headers = [*headers, (b"authorization", b"Bearer " + token.encode("latin-1"))]
-    return {**scope, "query_string": kept, "headers": headers}
+    scope["query_string"], scope["headers"] = kept, headers
 
 
 async def _answer(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:
