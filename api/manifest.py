@@ -11,7 +11,7 @@ from cluster.version import COMPATIBLE, MASTODON_API, VERSION
 from db.queries.instance import Usage
 
 DESCRIPTION = "A real-time social server that speaks the Mastodon API."
-SOURCE_URL = "https://pypi.org/project/socialflow/"
+
 LANGUAGES = ["en"]
 POLICY_SINCE = "2025-01-01"
 PRIVACY_POLICY = (
@@ -53,7 +53,7 @@ def render_v2(instance: Instance) -> bytes:
         "domain": settings.domain,
         "title": settings.title,
         "version": COMPATIBLE,
-        "source_url": SOURCE_URL,
+        "source_url": settings.source_url or settings.public_url,
         "description": DESCRIPTION,
         "usage": {"users": {"active_month": instance.usage.active_month}},
         "thumbnail": {"url": _thumbnail(settings), "blurhash": None, "versions": {}},
@@ -158,7 +158,7 @@ def render_nodeinfo(instance: Instance, *, version: str) -> dict[str, Any]:
     """The document at `/nodeinfo/{version}`. http://nodeinfo.diaspora.software/"""
     software = {"name": "socialflow", "version": VERSION}
     if version == "2.1":
-        software["homepage"] = SOURCE_URL
+        software["homepage"] = instance.settings.public_url
     return {
         "version": version,
         "software": software,

@@ -192,6 +192,7 @@ class Settings(BaseSettings):
     log_json: bool = True
     title: str = "Social Flow"
     contact_email: str = "admin@localhost"
+    source_url: str = ""  # where this server's code is offered; empty: the server itself
 
     # Flat names that the README promises; the nested form works too.
     postgres_url: str = ""
