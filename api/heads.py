@@ -2,8 +2,8 @@
 
 A head is used only while news of its shard are fresh; on a loss, or when the owner's relations change, it is
 dropped and read again. It answers pages that end above its floor; all others go to the shard.
-A change of relations written here drops heads before the shards know of it: until they report it, such a
-feed is read from its shard, or a head read in between could bring the old feed back.
+What this replica itself writes drops the heads of those concerned before the shards know of it. For a moment
+after that their feeds are read from the shard, or a head read in between could bring the old feed back.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -93,7 +93,7 @@ class Heads:
         self._copies: dict[int, _Copy] = {}
         self._watched: dict[int, None] = {}  # in the order of their last fetching
         self._reading: dict[int, _Reading] = {}
-        self._settling: dict[int, float] = {}  # accounts whose shard may not know their relations yet, until
+        self._settling: dict[int, float] = {}  # accounts whose shard may not know our writes yet, until
 
     def peek(self, *, account_id: int, window: Window) -> list[int] | None:
         """The window's part of a home feed, newest first, if it is at hand and true. Never waits."""
@@ -126,6 +126,7 @@ class Heads:
         """
         if isinstance(event, StatusPosted):
             self._drop((event.account_id,))
+            self._settle((event.account_id,))
         elif isinstance(event, RelationChanged):
             self._drop((event.account_id, event.target_id))
             self._settle((event.account_id, event.target_id))

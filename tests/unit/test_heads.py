@@ -128,6 +128,8 @@ async def test_own_posts_are_asked_of_the_shard_which_knows_what_came_before_the
     desk.heads.note(posted(20, account_id=ME))
     desk.heads.note(posted(21, account_id=FRIEND))
     desk.news.heads[ME] = make_head(ME, 10, 19, 20)
+    assert await desk.read() is None
+    desk.clock.advance(1.1)
     assert await desk.read() == [20, 19, 10], "19 was not delivered to this replica yet"
     desk.heads.note(StatusDeleted(20, ME, "public"))
     assert await desk.read() == [19, 10]
