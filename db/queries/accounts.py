@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from db.patterns import escape_like
+from db.patterns import escape_like, prefix_range
 from db.pool import Connection
 
 
@@ -141,25 +141,40 @@ async def hides_collections(conn: Connection, *, account_id: int, viewer_id: int
     return account_id != viewer_id and bool(row["hide_collections"] or row["blocks_viewer"])
 
 
+# Each way to match has its own index and its own bound; a text of less than three letters has no trigram to
+# look up. $1 text, $2 and $3 the range of names that begin with it, $4 pattern, $5 searcher.
 SEARCH = """
+    WITH candidates AS (
+        SELECT id FROM accounts WHERE username = $1::citext
+        UNION
+        (SELECT id FROM accounts
+            WHERE lower(username::text) ~>=~ $2 AND lower(username::text) ~<~ $3
+            ORDER BY lower(username::text) USING ~<~ LIMIT 200)
+        UNION
+        (SELECT id FROM accounts
+            WHERE length($1::text) > 2 AND username::text || ' ' || display_name ILIKE $4 LIMIT 200)
+        UNION
+        (SELECT id FROM accounts
+            WHERE length($1::text) > 2 AND $1 <% (username::text || ' ' || display_name) LIMIT 200)
+        UNION
+        (SELECT accounts.id FROM follows JOIN accounts ON accounts.id = follows.target_id
+            WHERE follows.account_id = $5 AND accounts.username::text || ' ' || display_name ILIKE $4
+            LIMIT 200)
+    )
     SELECT accounts.id
-    FROM accounts
+    FROM candidates
+    JOIN accounts ON accounts.id = candidates.id AND accounts.suspended_at IS NULL
     LEFT JOIN account_stats stats ON stats.account_id = accounts.id
-    LEFT JOIN follows ON (follows.account_id, follows.target_id) = ($3, accounts.id)
-    WHERE accounts.suspended_at IS NULL
-        AND (accounts.username = $1::citext
-            OR lower(accounts.username::text) LIKE lower($2) || '%'
-            OR accounts.username::text || ' ' || accounts.display_name ILIKE '%' || $2 || '%'
-            OR $1 <% (accounts.username::text || ' ' || accounts.display_name))
-        AND (NOT $4 OR follows.account_id IS NOT NULL)
+    LEFT JOIN follows ON (follows.account_id, follows.target_id) = ($5, accounts.id)
+    WHERE NOT $6 OR follows.account_id IS NOT NULL
     ORDER BY accounts.username = $1::citext DESC,
-        lower(accounts.username::text) LIKE lower($2) || '%' DESC,
+        lower(accounts.username::text) ~>=~ $2 AND lower(accounts.username::text) ~<~ $3 DESC,
         follows.account_id IS NOT NULL DESC,
         word_similarity($1, accounts.username::text || ' ' || accounts.display_name) DESC,
         coalesce(stats.followers, 0) DESC,
         length(accounts.username::text),
         accounts.id
-    LIMIT $5 OFFSET $6
+    LIMIT $7 OFFSET $8
 """
 
 
@@ -167,7 +182,9 @@ async def search(
     conn: Connection, *, text: str, viewer_id: int | None, following: bool, limit: int, offset: int
 ) -> list[int]:
     """Accounts by name: the exact name, then names that begin so, then those one follows, then likeness."""
-    rows = await conn.fetch(SEARCH, text, escape_like(text), viewer_id, following, limit, offset)
+    low, high = prefix_range(text.lower())
+    pattern = f"%{escape_like(text)}%"
+    rows = await conn.fetch(SEARCH, text, low, high, pattern, viewer_id, following, limit, offset)
     return [row["id"] for row in rows]
 
 
@@ -176,11 +193,11 @@ FAMILIAR = """
     FROM unnest($2::bigint[]) AS asked (id)
     JOIN accounts target ON target.id = asked.id AND NOT target.hide_collections
     CROSS JOIN LATERAL (
-        SELECT mine.target_id FROM follows mine
+        SELECT mine.target_id
+        FROM (SELECT id, target_id FROM follows WHERE account_id = $1 ORDER BY id DESC LIMIT 1000) mine
         JOIN follows theirs ON (theirs.account_id, theirs.target_id) = (mine.target_id, asked.id)
         JOIN accounts ON accounts.id = mine.target_id
             AND NOT accounts.hide_collections AND accounts.suspended_at IS NULL
-        WHERE mine.account_id = $1
         ORDER BY mine.id DESC
         LIMIT 10  -- clients show a handful of faces
     ) mine
@@ -190,7 +207,7 @@ FAMILIAR = """
 async def familiar_followers(
     conn: Connection, *, account_id: int, target_ids: Sequence[int]
 ) -> list[tuple[int, int]]:
-    """(target, follower) for those whom the caller follows and who follow a target."""
+    """(target, follower) for those of the 1,000 last followed by the caller who follow a target."""
     rows = await conn.fetch(FAMILIAR, account_id, list(target_ids))
     return [(row["target_id"], row["account_id"]) for row in rows]
 
