@@ -117,7 +117,12 @@ class Committer:
         try:
             await asyncio.sleep(0)  # whoever asks in the same tick joins
             while self._jobs:
-                await self._commit(self._take())
+                batch = self._take()
+                try:
+                    await self._commit(batch)
+                except Exception as error:  # nobody is left waiting, whatever went wrong
+                    for job in batch:
+                        job.fail(error)
         finally:
             self._task = None
 
@@ -226,7 +231,7 @@ def _explained(error: Exception) -> Exception:
         return error
     if isinstance(error, asyncpg.ForeignKeyViolationError):
         reason: SocialFlowError = NotFound()
-    elif isinstance(error, asyncpg.IntegrityConstraintViolationError | _CLASHES):
+    elif isinstance(error, (asyncpg.IntegrityConstraintViolationError, *_CLASHES)):
         reason = Conflict()
     else:
         return error
