@@ -257,3 +257,51 @@ async def test_relationships_answer_in_the_order_asked_without_those_of_nobody(
         expected = [carol.id, bob.id] if name == "id[]" else [carol.id]
         assert [one["id"] for one in response.json()] == expected
     assert (await client.get("/api/v1/accounts/relationships", headers=alice.headers)).json() == []
+
+
+async def ids(client: httpx.AsyncClient, who: Person, path: str) -> list[str]:
+    response = await client.get(path, headers=who.headers)
+    assert response.status_code == 200, response.text
+    return [one["id"] for one in response.json()]
+
+
+async def test_what_one_follows_is_in_home_and_what_one_blocks_is_nowhere(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    alice, bob = await world.people("alice", "bob")
+
+    async def says(who: Person, text: str) -> str:
+        response = await client.post("/api/v1/statuses", headers=who.headers, json={"status": text})
+        return str(response.json()["id"])
+
+    before = await says(bob, "before the follow")
+    await act(client, alice, "follow", bob)
+    after = await says(bob, "after the follow")
+    assert await ids(client, alice, "/api/v1/timelines/home") == [after, before]
+    await act(client, alice, "unfollow", bob)
+    assert await ids(client, alice, "/api/v1/timelines/home") == []
+    assert await ids(client, alice, "/api/v1/timelines/public") == [after, before]
+
+    await act(client, alice, "follow", bob)
+    own = await says(alice, "mine")
+    await act(client, alice, "block", bob)
+    assert await ids(client, alice, "/api/v1/timelines/home") == [own]
+    assert await ids(client, alice, "/api/v1/timelines/public") == [own]
+    assert own not in await ids(client, bob, "/api/v1/timelines/public")
+    assert (await client.get(f"/api/v1/statuses/{own}", headers=bob.headers)).status_code == 404
+    assert await ids(client, bob, f"/api/v1/accounts/{alice.id}/statuses") == []
+
+
+async def test_a_mute_hides_from_timelines_at_once_and_only_for_its_time(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    alice, bob = await world.people("alice", "bob")
+    await act(client, alice, "follow", bob)
+    posted = await client.post("/api/v1/statuses", headers=bob.headers, json={"status": "hi"})
+    for timeline in ("home", "public"):
+        path = f"/api/v1/timelines/{timeline}"
+        assert await ids(client, alice, path) == [posted.json()["id"]]
+        await act(client, alice, "mute", bob, duration=1)
+        assert await ids(client, alice, path) == []
+        await asyncio.sleep(1.1)
+        assert await ids(client, alice, path) == [posted.json()["id"]]
