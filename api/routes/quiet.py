@@ -1,5 +1,7 @@
 """Lists that clients ask for and that are empty here: no other servers, nothing trending, no filters."""
 
+from collections.abc import Awaitable, Callable
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -40,14 +42,18 @@ async def nothing(_request: Request) -> Response:
     return answers.json([])
 
 
-async def nothing_of_yours(request: Request) -> Response:
-    """An empty list, for a signed-in person."""
-    scope = OWN[request.scope["route"].path]
-    await deps.user(request, *([scope] if scope else []))
-    return answers.json([])
+def nothing_of_yours(scope: str) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint that answers signed-in people with an empty list."""
+
+    async def endpoint(request: Request) -> Response:
+        """An empty list, for a signed-in person."""
+        await deps.user(request, *([scope] if scope else []))
+        return answers.json([])
+
+    return endpoint
 
 
 for _path in OPEN:
     router.add_api_route(_path, nothing, methods=["GET"])
-for _path in OWN:
-    router.add_api_route(_path, nothing_of_yours, methods=["GET"])
+for _path, _scope in OWN.items():
+    router.add_api_route(_path, nothing_of_yours(_scope), methods=["GET"])
