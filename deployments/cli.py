@@ -13,7 +13,7 @@ from rich.console import Console
 
 from cluster.errors import SetupError, SocialFlowError
 from deployments.environment import Seed, load, masked
-from deployments.home import Home
+from deployments.running import settings_of_running
 
 app = typer.Typer(
     name="socialflow",
@@ -103,7 +103,7 @@ def seed(
     as_json: JsonOption = False,
 ) -> None:
     """Add the demo world, if it is not there yet, and print its logins."""
-    settings, place = _running(home)
+    settings, place = settings_of_running(home)
     from deployments.seed import seed as plant
 
     logins = plant(settings, place, new_passwords=new_passwords)
@@ -124,7 +124,7 @@ def show_settings(home: HomeOption = None, as_json: JsonOption = False) -> None:
 @app.command()
 def shards(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Who owns which slots, how large each shard is, and how far behind."""
-    settings, place = _running(home)
+    settings, place = settings_of_running(home)
     from deployments.shards import describe, render
 
     found = describe(settings, place)
@@ -144,7 +144,7 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Measure, beside a baseline from the same run."""
-    from deployments.bench.base import run_named
+    from deployments.bench.runner import run_named
 
     raise typer.Exit(run_named(name, home=home, seconds=seconds, as_json=as_json))
 
@@ -159,7 +159,7 @@ def create_user(
     as_json: JsonOption = False,
 ) -> None:
     """Make an account that can sign in at once."""
-    settings, place = _running(home)
+    settings, place = settings_of_running(home)
     from deployments.people import create
 
     made = create(settings, place, username=name, email=email, password=password, role=role)
@@ -176,27 +176,11 @@ def grant(
     as_json: JsonOption = False,
 ) -> None:
     """Give an account a role."""
-    settings, place = _running(home)
+    settings, place = settings_of_running(home)
     from deployments.people import grant as give
 
     made = give(settings, place, username=name, role=role)
     _print(made, as_json=as_json, text=f"{made['username']} is {made['role']} now")
-
-
-def _running(home: Path | None) -> tuple[Any, Home]:
-    """Settings completed by what the running instance was started with. Raises SetupError when none runs.
-
-    Comes before the imports that bring Ray: it sets what Ray reads then."""
-    from deployments.head import prepare_to_join
-    from deployments.instance import running
-
-    _, place = load(home=home)
-    found = running(place)
-    prepare_to_join(place)
-    settings, _ = load(
-        home=home, host=found.host, port=found.port, public_url=found.public_url, seed=found.seed
-    )
-    return settings, place
 
 
 def _seed_name(text: str) -> Seed:
