@@ -1,7 +1,7 @@
 """Responses: JSON values, bytes that are JSON already, and pages with a `Link` header. Pure."""
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import orjson
 from starlette.requests import Request
@@ -38,22 +38,25 @@ def page(request: Request, page: Page[Any], body: bytes) -> Response:
     The cursors are the page's own, not those of its entries: a page whose entries were all hidden from
     this viewer still leads on.
     """
-    headers = {}
+    if page.newest is None and page.oldest is None:
+        return raw(body)
+    url = _url_before_cursor(request)
     links = []
     if page.oldest is not None and page.more:
-        links.append(f'<{_url(request, max_id=page.oldest)}>; rel="next"')
+        links.append(f'<{url}max_id={page.oldest}>; rel="next"')
     if page.newest is not None:
-        links.append(f'<{_url(request, min_id=page.newest)}>; rel="prev"')
-    if links:
-        headers["Link"] = ", ".join(links)
-    return raw(body, headers=headers)
+        links.append(f'<{url}min_id={page.newest}>; rel="prev"')
+    return raw(body, headers={"Link": ", ".join(links)} if links else None)
 
 
-def _url(request: Request, **cursor: int) -> str:
+def _url_before_cursor(request: Request) -> str:
+    """This page's address up to where a cursor is added, with the other parameters kept."""
+    url = f"{request.app.state.context.settings.public_url}{quote(request.scope['path'])}?"
+    if not request.scope["query_string"]:
+        return url
     kept = [
         (name, value)
         for name, value in request.query_params.multi_items()
         if name not in ("max_id", "since_id", "min_id", "access_token")
     ]
-    query = urlencode([*kept, *((name, str(value)) for name, value in cursor.items())])
-    return f"{request.app.state.context.settings.public_url}{request.url.path}?{query}"
+    return f"{url}{urlencode(kept)}&" if kept else url

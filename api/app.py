@@ -1,7 +1,8 @@
 """The ASGI application: one stack of plain ASGI middleware around the routes, state on `app.state`.
 
-From outside in: request id, admission, metrics (edge) -> security headers and CORS -> rate limits -> errors
--> router. None of it is Starlette's BaseHTTPMiddleware, which costs a task and a queue per request.
+From outside in: request id, admission, metrics (edge) -> security headers and CORS -> rate limits ->
+dispatch -> (errors -> router). None of it is Starlette's BaseHTTPMiddleware, which costs a task and a queue
+per request.
 """
 
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from starlette.middleware import Middleware
 
 from api import problems
 from api.context import Context
+from api.dispatch import Dispatch
 from api.edge import Edge
 from api.limits import RateLimits
 from api.routes import (
@@ -72,6 +74,7 @@ def create_app(context: Context) -> FastAPI:
         yield
         await context.close()
 
+    modules = (bench, *ROUTERS) if context.settings.bench.static_route else ROUTERS
     app = FastAPI(
         title="Social Flow",
         version=VERSION,
@@ -84,13 +87,12 @@ def create_app(context: Context) -> FastAPI:
             Middleware(Edge, requests_max=context.settings.web.requests_max),
             Middleware(SecurityHeaders, context=context),
             Middleware(RateLimits, context=context),
+            Middleware(Dispatch, routes=[route for module in modules for route in module.router.routes]),
         ],
     )
     app.state.context = context
     for kind in (SocialFlowError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, problems.answer_error)
-    if context.settings.bench.static_route:
-        app.include_router(bench.router)
-    for module in ROUTERS:
+    for module in modules:
         app.include_router(module.router)
     return app
