@@ -40,8 +40,7 @@ from api.routes import (
 )
 from api.security import SecurityHeaders
 from cluster.errors import SocialFlowError
-
-VERSION = "0.1.0"
+from cluster.version import VERSION
 
 # Routing tries routes in order, so the busiest come first.
 ROUTERS = (
