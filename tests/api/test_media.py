@@ -1,4 +1,4 @@
-"""Pictures: taken in clean, described, attached, served; refused when they are none; swept when not posted."""
+"""Pictures: taken in clean, described, attached, served; refused when they are none; swept if not posted."""
 
 import io
 import struct
