@@ -2,6 +2,7 @@
 
 VERSION = "0.1.0"
 MASTODON = "4.5.0"  # clients compare the first word of the instance's version with what they need
-MASTODON_API = 7  # `api_versions.mastodon` of Mastodon 4.5
+# `api_versions.mastodon`: 2 and up promise grouped notifications, which are not here yet.
+MASTODON_API = 1
 
 COMPATIBLE = f"{MASTODON} (compatible; Social Flow {VERSION})"
