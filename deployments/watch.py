@@ -1,5 +1,6 @@
 """Watches the processes of a running instance: restarts Postgres and Valkey, notices when Ray has gone."""
 
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -13,6 +14,7 @@ from deployments.report import Report
 from deployments.valkey import EmbeddedValkey
 
 INTERVAL_S = 0.5
+HANGING_INTERVAL_S = 10.0  # one cheap call to every shard
 RESTARTS_MAX = 5  # within RESTARTS_WINDOW_S; more often means that restarting does not help
 RESTARTS_WINDOW_S = 60.0
 ANSWER_TIMEOUT_S = 60.0
@@ -34,9 +36,17 @@ class Watch:
         self._postgres = postgres
         self._valkey = valkey
         self._restarts: list[float] = []
+        self._stopped = threading.Event()
 
     def until_stopped(self, report: Report) -> None:
         """Return only when something died that cannot be replaced while the rest runs."""
+        threading.Thread(target=self._replace_hanging, args=(report,), daemon=True).start()
+        try:
+            self._loop(report)
+        finally:
+            self._stopped.set()
+
+    def _loop(self, report: Report) -> None:
         while True:
             time.sleep(INTERVAL_S)
             if self._head is not None and (dead := self._head.dead()):
@@ -47,6 +57,14 @@ class Watch:
             except SetupError as error:
                 report.say(f"{error}: stopping")
                 return
+
+    def _replace_hanging(self, report: Report) -> None:
+        """Ray starts dead shards again, but never notices one that is merely frozen."""
+        from deployments.shards import replace_hanging
+
+        while not self._stopped.wait(HANGING_INTERVAL_S):
+            for name in replace_hanging(self._settings):
+                report.say(f"shard {name} answered nobody: replaced")
 
     def _replace_servers(self, report: Report) -> None:
         postgres, valkey = self._postgres, self._valkey
