@@ -53,10 +53,11 @@ def targets_of(hub: Hub, delivery: Delivery) -> Targets:
 
 def _of_post(hub: Hub, delivery: Delivery, event: StatusPosted) -> Targets:
     home = _listening(hub.readers("home"), delivery.audience)
-    if event.visibility == Visibility.DIRECT:
-        return Targets(delivery, home=home, direct=_listening(hub.readers("direct"), delivery.audience))
     if not delivery.primary:
         return Targets(delivery, home=home)
+    if event.visibility == Visibility.DIRECT:  # whom it mentions need not follow its author
+        concerned = dict.fromkeys((event.account_id, *event.mentions))
+        return Targets(delivery, home=home, direct=_listening(hub.readers("direct"), concerned))
     lists = bool(hub.readers("list"))
     if event.visibility != Visibility.PUBLIC or event.reblog_of_id is not None:
         return Targets(delivery, home=home, lists=lists)
