@@ -5,7 +5,7 @@ the commit, and swept up by them when the telling was lost. A `Delivery` is what
 that watch: a kind and ids, never a document, so that privacy is decided where it is delivered.
 """
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Self
 
@@ -24,15 +24,17 @@ class Event:
     """Base of everything that goes into the outbox. Subclasses are flat: ids, strings, lists of them."""
 
     kind: ClassVar[str] = ""
+    __slots__: ClassVar[tuple[str, ...]]  # the members' names, by `slots=True`
 
     def row(self) -> list[Any]:
         """The event as a JSON-ready list, without its kind."""
-        return list(astuple(self))
+        # Not dataclasses.astuple: it copies every member deeply, 13 us where this takes one.
+        return [getattr(self, name) for name in self.__slots__]
 
     @classmethod
     def from_row(cls, row: list[Any]) -> Self:
         """The event written by `row`; ignores members that a newer version added."""
-        return cls(*row[: len(fields(cls))])
+        return cls(*row[: len(cls.__slots__)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ EVENTS: dict[str, type[Event]] = {
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """An event with its place in the outbox: `position` orders rows for sweeping, `id` names the row for ever."""
+    """An event and its row in the outbox: `id` names the row for ever."""
 
     id: int
     event: Event
