@@ -148,8 +148,10 @@ class FeedState:
         event = row.event
         mine = np.array([place], np.int32)
         if isinstance(event, StatusPosted) and len(common(self._audience(event), mine)):
+            if event.status_id in self._gone:
+                return
             self.replicas.deliver(row, rows=mine, primary=False)
-            if event.status_id not in self._gone and not self._rings.holds(place, event.status_id):
+            if not self._rings.holds(place, event.status_id):
                 self.deliveries += self._rings.scatter([event.status_id], [mine])
         elif isinstance(event, StatusDeleted):
             self._rings.remove(event.status_id, mine)
