@@ -19,22 +19,26 @@ class Visibility(StrEnum):
     DIRECT = "direct"
 
 
+def _members(event: Any) -> tuple[str, ...]:
+    names: tuple[str, ...] = event.__slots__
+    return names
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Base of everything that goes into the outbox. Subclasses are flat: ids, strings, lists of them."""
 
     kind: ClassVar[str] = ""
-    __slots__: ClassVar[tuple[str, ...]]  # the members' names, by `slots=True`
 
     def row(self) -> list[Any]:
         """The event as a JSON-ready list, without its kind."""
         # Not dataclasses.astuple: it copies every member deeply, 13 us where this takes one.
-        return [getattr(self, name) for name in self.__slots__]
+        return [getattr(self, name) for name in _members(self)]
 
     @classmethod
     def from_row(cls, row: list[Any]) -> Self:
         """The event written by `row`; ignores members that a newer version added."""
-        return cls(*row[: len(cls.__slots__)])
+        return cls(*row[: len(_members(cls))])
 
 
 @dataclass(frozen=True, slots=True)
