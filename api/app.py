@@ -5,6 +5,7 @@ dispatch -> (errors -> router). None of it is Starlette's BaseHTTPMiddleware, wh
 per request.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from api import problems
+from api.actions import housekeeping
 from api.context import Context
 from api.dispatch import Dispatch
 from api.edge import Edge
@@ -70,7 +72,9 @@ def create_app(context: Context) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await context.open()
+        cleaning = asyncio.create_task(housekeeping.run(context))
         yield
+        cleaning.cancel()
         await context.close()
 
     modules = (bench, *ROUTERS) if context.settings.bench.static_route else ROUTERS

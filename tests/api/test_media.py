@@ -9,7 +9,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from api.actions import media
+from api.actions import housekeeping, media
 from tests.api.world import Person, World
 
 
@@ -271,7 +271,14 @@ async def test_uploads_that_nobody_posts_are_swept(client: httpx.AsyncClient, wo
             "UPDATE media SET created_at = now() - interval '2 days' WHERE id = ANY($1::bigint[])",
             [int(old["id"]), int(posted["id"])],
         )
-    assert await media.sweep(world.context) == 2
+        await conn.execute(
+            "INSERT INTO idempotency_keys (account_id, key, status_id, created_at) VALUES"
+            " ($1, 'old', 1, now() - interval '2 hours'), ($1, 'young', 1, now())",
+            alice.account_id,
+        )
+    await housekeeping.clean(world.context)
+    async with world.context.pool.connection() as conn:
+        assert await conn.fetchval("SELECT array_agg(key) FROM idempotency_keys") == ["young"]
     found = [(await client.get(one["url"])).status_code for one in (old, young, posted)]
     assert found == [404, 200, 200]
 
