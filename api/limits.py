@@ -4,6 +4,7 @@ https://docs.joinmastodon.org/api/rate-limits/. Without Valkey each replica coun
 as many times higher as there are replicas, and no request waits or fails for it.
 """
 
+import asyncio
 import datetime as dt
 import hashlib
 import ipaddress
@@ -17,8 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from actors.lanes import Lane
 from api import buckets, deps, problems
-from api.buckets import LocalBuckets, Standing
+from api.buckets import Ask, LocalBuckets, Standing
 from api.context import Context
+from api.leases import Leases
 from cluster.clock import Clock
 from cluster.errors import RateLimited, SocialFlowError, Unavailable
 from cluster.settings import Limits
@@ -56,7 +58,8 @@ class Limiter:
         self._settings = settings
         self._bus = bus
         self._local = LocalBuckets(clock)
-        self._lane: Lane[buckets.Ask, Standing] = Lane(
+        self._leases = Leases(clock)
+        self._lane: Lane[Ask, Standing] = Lane(
             self._take_all, batch_max=BATCH_MAX, queue_max=QUEUE_MAX, parallel=2
         )
 
@@ -64,16 +67,26 @@ class Limiter:
         """One request on each bucket. Raises Overloaded when too many wait."""
         if not self._settings.enabled or not claims:
             return None
-        factor = self._settings.factor
-        asked = [
-            self._lane.put((f"limit:{rule.name}:{whose}", rule.limit * factor, rule.period_s))
-            for whose, rule in claims
-        ]
-        standings = [await future for future in asked]
+        if len(claims) == 1:
+            return await self._take_one(*claims[0])
+        standings = await asyncio.gather(*(self._take_one(whose, rule) for whose, rule in claims))
         refused = [standing for standing in standings if not standing.allowed]
         if refused:
             return max(refused, key=lambda standing: standing.retry_after_s)
         return min(standings, key=lambda standing: standing.remaining)
+
+    async def _take_one(self, whose: str, rule: Rule) -> Standing:
+        key = f"limit:{rule.name}:{whose}"
+        held = self._leases.spend(key)
+        if held is not None:
+            return held
+        ask = self._leases.plan(key, limit=rule.limit * self._settings.factor, period_s=rule.period_s)
+        try:
+            standing = await self._lane.put(ask)
+        except BaseException:  # the caller went away, or too many wait
+            self._leases.lost(ask)
+            raise
+        return self._leases.note(ask, standing)
 
     async def check_login(self, login: str) -> None:
         """One attempt to sign in as `login`. Raises RateLimited, the same for a name that nobody has."""
@@ -82,7 +95,7 @@ class Limiter:
         if standing is not None and not standing.allowed:
             raise RateLimited("Too many attempts to sign in; wait a while", standing.retry_after_s)
 
-    async def _take_all(self, asks: Sequence[buckets.Ask]) -> Sequence[Standing]:
+    async def _take_all(self, asks: Sequence[Ask]) -> Sequence[Standing]:
         keys, arguments = buckets.script_input(asks)
         try:
             answer = await self._bus.run_script(buckets.SCRIPT, keys=keys, args=arguments)

@@ -20,7 +20,7 @@ from api.limits import (
     throttled_address,
 )
 from api.tokens import Caller, UserCaller
-from cluster.clock import ManualClock
+from cluster.clock import Clock, ManualClock, SystemClock
 from cluster.errors import RateLimited
 from cluster.settings import Limits
 from db.bus import Bus
@@ -36,7 +36,7 @@ async def bus(redis_url: str) -> AsyncIterator[Bus]:
     await bus.close()
 
 
-def limiter(bus: Bus, clock: ManualClock | None = None, **options: object) -> Limiter:
+def limiter(bus: Bus, clock: Clock | None = None, **options: object) -> Limiter:
     return Limiter(settings=Limits(**options), bus=bus, clock=clock or ManualClock())
 
 
@@ -81,8 +81,53 @@ async def test_development_multiplies_and_off_is_off(bus: Bus) -> None:
     assert await limiter(bus, enabled=False).take((whose, rule)) is None
 
 
-async def test_what_is_asked_in_one_tick_is_one_round_trip(bus: Bus) -> None:
-    calls = []
+async def test_exactly_the_limit_passes_one_after_the_other_with_few_round_trips(bus: Bus) -> None:
+    calls = await count_calls(bus)
+    rule, one, whose = Rule("test", 300, 300), limiter(bus, SystemClock()), next(_names)
+    standings = [await one.take((whose, rule)) for _ in range(310)]
+    assert [standing.allowed for standing in standings[:300]] == [True] * 300
+    assert sum(standing.allowed for standing in standings[300:]) <= 1  # the test may take a second
+    assert [standing.remaining for standing in standings[:200]] == list(range(299, 99, -1))
+    assert len(calls) < 120
+
+
+async def test_several_replicas_together_let_no_more_pass(bus: Bus) -> None:
+    rule, whose = Rule("test", 200, 2000), next(_names)
+    replicas = [limiter(bus, SystemClock()) for _ in range(3)]
+    passed = 0
+    for turn in range(600):
+        passed += (await replicas[turn % 3].take((whose, rule))).allowed
+    assert passed == 200
+
+
+async def test_what_was_taken_ahead_is_given_back_after_a_while(bus: Bus) -> None:
+    rule, clock, whose = Rule("test", 1000, 10_000), ManualClock(), next(_names)
+    one = limiter(bus, clock)
+    for _ in range(20):
+        await one.take((whose, rule))
+    clock.advance(2)
+    assert (await one.take((whose, rule))).remaining == 1000 - 21
+    other = limiter(bus, clock)
+    assert (await other.take((whose, rule))).remaining == 1000 - 22
+
+
+async def test_a_caller_that_goes_away_leaves_the_next_ones_their_lease(bus: Bus) -> None:
+    calls = await count_calls(bus)
+    rule, one, whose = Rule("test", 10_000, 10_000), limiter(bus, SystemClock()), next(_names)
+    for _ in range(3):
+        await one.take((whose, rule))
+    abandoned = asyncio.ensure_future(one.take((whose, rule)))
+    await asyncio.sleep(0)
+    abandoned.cancel()
+    await asyncio.gather(abandoned, return_exceptions=True)
+    before = len(calls)
+    for _ in range(200):
+        assert (await one.take((whose, rule))).allowed
+    assert len(calls) - before < 30
+
+
+async def count_calls(bus: Bus) -> list[object]:
+    calls: list[object] = []
     run = bus.run_script
 
     async def counted(source: str, **options: object) -> object:
@@ -90,6 +135,11 @@ async def test_what_is_asked_in_one_tick_is_one_round_trip(bus: Bus) -> None:
         return await run(source, **options)
 
     bus.run_script = counted
+    return calls
+
+
+async def test_what_is_asked_in_one_tick_is_one_round_trip(bus: Bus) -> None:
+    calls = await count_calls(bus)
     one = limiter(bus)
     await asyncio.gather(*(one.take((next(_names), ACCOUNT)) for _ in range(40)))
     assert [len(keys) for keys in calls] == [40]
