@@ -12,7 +12,7 @@ from api.text import Hashtag
 from cluster.errors import InvalidInput
 from cluster.events import Event, StatusDeleted, StatusPosted, StatusTouched, ViewerChanged
 from db.pool import Connection
-from db.queries import media, reactions, revisions, statuses
+from db.queries import media, notifications, reactions, revisions, statuses
 from db.queries.statuses import NewStatus
 
 COUNTED_REPLIES = ("public", "unlisted")
@@ -211,6 +211,11 @@ def _reactions(changed: Iterable[Reaction]) -> list[Event]:
     return touched + [ViewerChanged(one.account_id, "reaction", one.status_id) for one in items]
 
 
+def _drafts(kind: str, acts: Iterable[Reaction]) -> list[NotificationDraft]:
+    """What the authors are told of reactions, or are not told any more."""
+    return [NotificationDraft(one.author_id, kind, one.account_id, one.status_id) for one in acts]
+
+
 async def write_unreblogs(conn: Connection, given: Sequence[Reaction]) -> Written[None]:
     """Take reblogs back; without one nothing happens."""
     wanted = {(one.account_id, one.status_id): one for one in given}
@@ -220,7 +225,9 @@ async def write_unreblogs(conn: Connection, given: Sequence[Reaction]) -> Writte
         for gone in await revisions.delete(conn, status_id=reblog_id):
             events.append(StatusDeleted(gone.id, gone.account_id, gone.visibility))
     await statuses.count(conn, reblogs=[status_id for _, status_id in known], by=-1)
-    return Written([None] * len(given), events + _reactions(wanted[pair] for pair in known))
+    undone = [wanted[pair] for pair in known]
+    await notifications.retract(conn, undone=_drafts("reblog", undone))
+    return Written([None] * len(given), events + _reactions(undone))
 
 
 async def write_favourites(conn: Connection, given: Sequence[Reaction]) -> Written[None]:
@@ -231,7 +238,7 @@ async def write_favourites(conn: Connection, given: Sequence[Reaction]) -> Writt
     return Written(
         [None] * len(given),
         _reactions(new),
-        [NotificationDraft(one.author_id, "favourite", one.account_id, one.status_id) for one in new],
+        _drafts("favourite", new),
     )
 
 
@@ -240,6 +247,7 @@ async def write_unfavourites(conn: Connection, given: Sequence[Reaction]) -> Wri
     wanted = {(one.account_id, one.status_id): one for one in given}
     gone = [wanted[pair] for pair in await reactions.unfavourite(conn, pairs=list(wanted))]
     await statuses.count(conn, favourites=[one.status_id for one in gone], by=-1)
+    await notifications.retract(conn, undone=_drafts("favourite", gone))
     return Written([None] * len(given), _reactions(gone))
 
 

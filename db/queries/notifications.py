@@ -156,3 +156,26 @@ DELETE_ONE = "DELETE FROM notifications WHERE id = $1 AND account_id = $2 RETURN
 async def delete_one(conn: Connection, *, notification_id: int, account_id: int) -> bool:
     """Whether there was one."""
     return bool(await conn.fetchval(DELETE_ONE, notification_id, account_id))
+
+
+RETRACT = """
+    DELETE FROM notifications USING
+        unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[])
+            AS undone (account_id, type, from_account_id, status_id)
+    WHERE notifications.account_id = undone.account_id
+        AND notifications.type = undone.type
+        AND notifications.from_account_id = undone.from_account_id
+        AND coalesce(notifications.status_id, 0) = undone.status_id
+        AND notifications.type <> 'update'
+"""
+
+
+async def retract(conn: Connection, *, undone: Sequence[NotificationDraft]) -> None:
+    """Remove what was told of acts that were taken back."""
+    await conn.execute(
+        RETRACT,
+        [draft.account_id for draft in undone],
+        [draft.type for draft in undone],
+        [draft.from_account_id for draft in undone],
+        [draft.status_id or 0 for draft in undone],
+    )

@@ -95,10 +95,7 @@ async def test_a_reblog_wraps_the_original_and_unreblog_answers_it(
     assert (original["id"], original["reblogged"], original["reblogs_count"]) == (status["id"], False, 0)
     assert await entries(client, "/api/v1/timelines/home", carol) == []
     notified = (await client.get("/api/v1/notifications", headers=alice.headers)).json()
-    assert [(one["type"], one["status"]["id"]) for one in notified] == [
-        ("favourite", status["id"]),
-        ("reblog", status["id"]),
-    ]
+    assert [(one["type"], one["status"]["id"]) for one in notified] == [("favourite", status["id"])]
 
 
 async def test_only_the_author_reblogs_a_private_status_and_nobody_a_direct_one(
