@@ -5,7 +5,7 @@ import ipaddress
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from api import answers, deps
 from api.actions import instance
@@ -17,6 +17,12 @@ router = APIRouter(tags=["operations"])
 async def alive(_request: Request) -> Response:
     """This process answers."""
     return answers.json({"status": "alive"})
+
+
+@router.get("/health")
+async def healthy(_request: Request) -> Response:
+    """The same, as Mastodon says it: its clients ask here."""
+    return PlainTextResponse("OK")
 
 
 @router.get("/readyz")
