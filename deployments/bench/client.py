@@ -1,14 +1,18 @@
 """A load client that costs little: raw HTTP/1.1 over keep-alive sockets, one request in flight on each.
 
 It shares the machine with what it measures, so it parses only what it must: the status, the length, the end.
+`python -m deployments.bench.client` is the same in a process of its own: one JSON line in, one out (`load`).
 """
 
 import asyncio
+import json
+import sys
 import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 Source = Callable[[], bytes]
@@ -23,9 +27,9 @@ class Measured:
     """What a run saw. Latencies are seconds, of answers with status 200-299."""
 
     seconds: float = 0.0
-    bytes_received: int = 0
+    body_bytes: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
-    latencies: array[float] = field(default_factory=lambda: array("d"))
+    latencies: "array[float]" = field(default_factory=lambda: array("d"))
 
     @property
     def answered(self) -> int:
@@ -98,12 +102,10 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         self._send()
 
     def data_received(self, data: bytes) -> None:
-        self._measured.bytes_received += len(data)
         if self._left < 0:
             self._head += data
             end = self._head.find(b"\r\n\r\n")
@@ -112,6 +114,7 @@ class _Connection(asyncio.Protocol):
             head, data, self._head = self._head[:end], self._head[end + 4 :], b""
             self._status = int(head[9:12])
             self._left = _length(head)
+            self._measured.body_bytes += self._left
         self._left -= len(data)
         if self._left <= 0:
             self._finish()
@@ -168,6 +171,60 @@ async def drive(address: Address, *, sources: Sequence[Source], seconds: float) 
     return measured
 
 
+async def load(
+    address: Address, *, requests: Sequence[Sequence[bytes]], seconds: float, warm_seconds: float = 1.0
+) -> Measured:
+    """`drive` in another process, on its own event loop: connection by connection, the requests that it goes
+    round. What happens in the first `warm_seconds` does not count."""
+    wish = {
+        "host": address.host,
+        "port": address.port,
+        "requests": [[request.decode("latin-1") for request in given] for given in requests],
+        "seconds": seconds,
+        "warm_seconds": warm_seconds,
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "deployments.bench.client",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate(json.dumps(wish).encode())
+    if process.returncode:
+        raise RuntimeError(f"the load client ended with {process.returncode}")
+    saw = json.loads(output)
+    return Measured(
+        seconds=saw["seconds"],
+        body_bytes=saw["body_bytes"],
+        statuses=Counter({int(status): count for status, count in saw["statuses"].items()}),
+        latencies=array("d", saw["latencies"]),
+    )
+
+
+async def _load_here(wish: dict[str, Any]) -> Measured:
+    address = Address(wish["host"], wish["port"])
+    given = [[request.encode("latin-1") for request in requests] for requests in wish["requests"]]
+    for seconds in (wish["warm_seconds"], wish["seconds"]):
+        sources = [repeat(requests) for requests in given]
+        measured = await drive(address, sources=sources, seconds=seconds)
+    return measured
+
+
+def main() -> None:
+    """Read a wish, drive, print what was seen."""
+    import uvloop
+
+    measured = uvloop.run(_load_here(json.loads(sys.stdin.readline())))
+    saw = {
+        "seconds": measured.seconds,
+        "body_bytes": measured.body_bytes,
+        "statuses": measured.statuses,
+        "latencies": list(measured.latencies),
+    }
+    print(json.dumps(saw))
+
+
 def repeat(requests: Sequence[bytes], *, start: int = 0) -> Source:
     """A source that goes round these requests, beginning at `start`."""
     position = start - 1
@@ -178,3 +235,7 @@ def repeat(requests: Sequence[bytes], *, start: int = 0) -> Source:
         return requests[position]
 
     return next_request
+
+
+if __name__ == "__main__":
+    main()
