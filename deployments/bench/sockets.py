@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 CONNECT_AT_ONCE = 50  # a listen queue has 128 places or more
 READY_S = 60.0
@@ -48,9 +48,8 @@ class _Socket(asyncio.Protocol):
         self._rest = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(self._request)
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+        self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         if self._rest:
