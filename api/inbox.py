@@ -29,6 +29,7 @@ LOSSES = Metric("socialflow_inbox_losses_total", "Times that deliveries of a sha
 
 CHANNEL = "socialflow:replica:{}"
 STALE_S = 1.0  # four heartbeats (250 ms): a shard that is silent for longer may be telling us things in vain
+OVERTAKEN_S = 0.005  # a batch that only took another connection than the next one arrives within this
 CATCH_UP_ATTEMPTS = 4
 RETRY_S = 0.25  # between attempts to reach a shard; its replacement needs 0.3-0.5 s (RAY.md)
 WATCH_CHUNK = 1_000  # accounts a call when everything has to be watched again; heads are 0.6 KB each
@@ -211,6 +212,7 @@ class Inbox:
     async def _catch_up(self, shard: str) -> None:
         track = self._tracks[shard]
         try:
+            await asyncio.sleep(OVERTAKEN_S)
             for attempt in range(CATCH_UP_ATTEMPTS):
                 if not track.missing or not await self._ask_for_missing(shard, track):
                     break
