@@ -17,6 +17,8 @@ from db.queries import sessions
 
 log = observe.logger("sessions")
 
+TIDY_S = 3600  # how often expired refresh tokens are dropped; they live for 90 days
+
 
 class Herald:
     """News of one shard in one epoch, and its heartbeat. Falls silent when it cannot see in Postgres that
@@ -47,6 +49,7 @@ class Herald:
         self._sending = asyncio.Lock()
         self._lease_until = clock.monotonic() + settings.feeds.lease_ms / 1000
         self._renew_at = 0.0
+        self._tidy_at = 0.0
         self._task = asyncio.create_task(self._beat())
 
     async def close(self) -> None:
@@ -98,3 +101,7 @@ class Herald:
         self._lease_until = asked + lease_ms / 1000
         self._renew_at = asked + self._settings.feeds.lease_renew_ms / 1000
         await self._keyring.current()
+        if asked >= self._tidy_at:
+            self._tidy_at = asked + TIDY_S
+            async with self._pool.transaction() as conn:
+                await sessions.forget_refresh_tokens(conn, expired_before=self._clock.now())

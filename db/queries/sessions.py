@@ -139,6 +139,14 @@ async def of_refresh_token(conn: Connection, *, token_hash: bytes) -> Family | N
     return Family(**dict(record)) if record else None
 
 
+FORGET_REFRESH = "DELETE FROM oauth_refresh_tokens WHERE expires_at < $1"
+
+
+async def forget_refresh_tokens(conn: Connection, *, expired_before: dt.datetime) -> None:
+    """Drop refresh tokens that would be refused as expired anyway."""
+    await conn.execute(FORGET_REFRESH, expired_before)
+
+
 USE_REFRESH = "UPDATE oauth_refresh_tokens SET used_at = $2 WHERE token_hash = $1"
 RENEW = """
 UPDATE oauth_sessions

@@ -1,6 +1,7 @@
 """Rate limits over HTTP: Mastodon's headers and numbers, by account and by address, and the right refusal."""
 
 import datetime as dt
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -64,16 +65,20 @@ async def test_people_have_buckets_of_their_own_whatever_their_address(
     assert stranger == ["299", "298", "297"]
 
 
-async def test_the_301st_request_in_five_minutes_is_refused(client: httpx.AsyncClient, world: World) -> None:
+async def test_after_300_requests_at_once_a_person_is_refused(
+    client: httpx.AsyncClient, world: World
+) -> None:
     alice, bob = await world.people("alice", "bob")
-    for _ in range(300):
-        assert (await client.get("/api/v1/markers", headers=alice.headers)).status_code == 200
-    refused = await client.get("/api/v1/markers", headers=alice.headers)
-    assert refused.status_code == 429
-    assert refused.json()["error"] == "Too many requests"
-    assert refused.headers["x-ratelimit-remaining"] == "0"
-    assert int(refused.headers["retry-after"]) >= 1
-    assert refused.headers["access-control-allow-origin"] == "*"
+    started, passed = time.monotonic(), 0
+    while (answer := await client.get("/api/v1/markers", headers=alice.headers)).status_code == 200:
+        passed += 1
+    refilled = int(time.monotonic() - started) + 1  # one a second
+    assert 300 <= passed <= 300 + refilled
+    assert answer.status_code == 429
+    assert answer.json()["error"] == "Too many requests"
+    assert answer.headers["x-ratelimit-remaining"] == "0"
+    assert int(answer.headers["retry-after"]) >= 1
+    assert answer.headers["access-control-allow-origin"] == "*"
     assert (await client.get("/api/v1/markers", headers=bob.headers)).status_code == 200
 
 

@@ -10,7 +10,7 @@ from actors.ports import Grant
 from cluster.errors import Forbidden, OAuthError, Unavailable
 from cluster.sharding import slot_of
 from db.pool import Pool
-from tests.db.auth_world import World, open_world
+from tests.db.auth_world import World, eventually, open_world
 
 
 @pytest.fixture
@@ -157,6 +157,18 @@ async def test_an_idle_shard_notices_its_successor_and_leaves(world: World) -> N
     await asyncio.wait_for(left.wait(), 3)
     await newer.stop()
     await idle.stop()
+
+
+async def test_expired_refresh_tokens_are_dropped(world: World) -> None:
+    await world.tokens(offline=True)
+    world.clock.advance(world.settings.auth.refresh_ttl_s + 3600)
+    await world.tokens(offline=True)
+
+    async def one_left() -> bool:
+        async with world.pool.connection() as conn:
+            return await conn.fetchval("SELECT count(*) FROM oauth_refresh_tokens") == 1
+
+    await eventually(one_left)
 
 
 async def test_keys_rotate_with_a_lead_and_retire_when_no_live_session_names_them(world: World) -> None:
