@@ -4,8 +4,6 @@ There are few combinations, so every ending is made once at import; drawing a st
 concatenation, and for a viewer who did nothing with it no work at all (cards keep that form whole).
 """
 
-from dataclasses import dataclass
-
 FAVOURITED = 1
 REBLOGGED = 2
 MUTED = 4
@@ -14,28 +12,6 @@ PINNED = 16
 OWN = 32  # the viewer wrote it and may pin it: only then does `pinned` appear
 
 _COMBINATIONS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Flags:
-    """The bits by name."""
-
-    favourited: bool = False
-    reblogged: bool = False
-    muted: bool = False
-    bookmarked: bool = False
-    pinned: bool = False
-
-    @classmethod
-    def of(cls, bits: int) -> "Flags":
-        """The flags that `bits` stand for."""
-        return cls(
-            bool(bits & FAVOURITED),
-            bool(bits & REBLOGGED),
-            bool(bits & MUTED),
-            bool(bits & BOOKMARKED),
-            bool(bits & PINNED),
-        )
 
 
 def _word(value: int) -> str:

@@ -40,11 +40,6 @@ async def with_flags(ctx: Context, *, shown: Sequence[Card], viewer: Viewer | No
     return Hydrated(shown, viewer, await ctx.viewers.bits(viewer, [card.proper.id for card in shown]))
 
 
-async def statuses(ctx: Context, *, ids: Sequence[int], viewer: Viewer | None) -> Hydrated:
-    """Cards and flags at once, before any rule; for those who judge themselves."""
-    return await with_flags(ctx, shown=await cards(ctx, ids=ids), viewer=viewer)
-
-
 async def accounts(ctx: Context, *, ids: Iterable[int]) -> dict[int, AccountCard]:
     """The accounts that exist, by id."""
     return await ctx.cards.accounts(ids)

@@ -1,4 +1,4 @@
-"""Who is looking: relations, muted threads and own reactions of a signed-in account, kept true by deliveries.
+"""The viewers that this replica knows, kept true by deliveries.
 
 An account is watched before it is loaded, so no change falls between. Without trusted news nothing is
 kept: every request then asks Postgres for the viewer's relations and reactions.
@@ -6,14 +6,13 @@ kept: every request then asks Postgres for the viewer's relations and reactions.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from asyncpg import Record
 
 from api import flags
-from api.caching import Cache, Cached
-from api.flags import Flags
+from api.caching import Cache
 from api.news import News
+from api.viewer import PLAIN_FOLLOW, Follow, Viewer
 from cluster.clock import Clock
 from cluster.errors import SocialFlowError
 from cluster.events import (
@@ -29,6 +28,8 @@ from cluster.settings import Caches
 from db.pool import Pool
 from db.queries import viewers as queries
 
+__all__ = ["Follow", "Viewer", "Viewers"]
+
 REACTIONS_MAX = 2_000  # statuses per viewer whose flags are kept: 25 of the largest pages
 _BITS = {
     "favourite": flags.FAVOURITED,
@@ -36,84 +37,6 @@ _BITS = {
     "bookmark": flags.BOOKMARKED,
     "pin": flags.PINNED,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Follow:
-    """How the viewer follows somebody."""
-
-    show_reblogs: bool = True
-    notify: bool = False
-    languages: tuple[str, ...] | None = None
-
-
-PLAIN_FOLLOW = Follow()  # shared by nearly all follows
-
-
-class Viewer(Cached):
-    """One account's eyes. `reactions` maps status ids to flag bits, for those that were asked so far."""
-
-    __slots__ = (
-        "account_id",
-        "blocked_by",
-        "blocks",
-        "expires_at",
-        "follows",
-        "hidden",
-        "languages",
-        "muted_conversations",
-        "mutes",
-        "reactions",
-        "reactions_version",
-        "reblogs_hidden",
-        "requested",
-        "silenced",
-    )
-
-    def __init__(
-        self,
-        account_id: int,
-        *,
-        blocks: frozenset[int] = frozenset(),
-        blocked_by: frozenset[int] = frozenset(),
-        mutes: frozenset[int] = frozenset(),
-        silenced: frozenset[int] = frozenset(),
-        follows: Mapping[int, Follow] | None = None,
-        requested: frozenset[int] = frozenset(),
-        muted_conversations: frozenset[int] = frozenset(),
-        expires_at: float = float("inf"),
-    ) -> None:
-        super().__init__()
-        self.account_id = account_id
-        self.blocks = blocks
-        self.blocked_by = blocked_by
-        self.mutes = mutes
-        self.silenced = silenced  # muted together with their notifications
-        self.hidden = blocks | mutes
-        self.follows: Mapping[int, Follow] = follows or {}
-        self.reblogs_hidden = frozenset(
-            target for target, follow in self.follows.items() if not follow.show_reblogs
-        )
-        self.languages = {
-            target: follow.languages for target, follow in self.follows.items() if follow.languages
-        }
-        self.requested = requested
-        self.muted_conversations = muted_conversations
-        self.expires_at = expires_at  # unix seconds at which the first timed mute ends
-        self.reactions: dict[int, int] = {}
-        self.reactions_version = 0
-
-    def hides(self, account_id: int) -> bool:
-        """Whether the viewer and this account do not meet in timelines."""
-        return account_id in self.hidden or account_id in self.blocked_by
-
-    def forget_reactions(self, status_id: int | None = None) -> None:
-        """The viewer reacted to this status, or nobody knows to which."""
-        self.reactions_version += 1
-        if status_id is None:
-            self.reactions.clear()
-        else:
-            self.reactions.pop(status_id, None)
 
 
 class Viewers:
@@ -163,11 +86,6 @@ class Viewers:
                 known.clear()
             known.update(found)
         return found
-
-    async def flags(self, viewer: Viewer, status_ids: Sequence[int]) -> dict[int, Flags]:
-        """Flags by status id, without those that depend on the thread (`muted`)."""
-        bits = await self.bits(viewer, status_ids)
-        return {status_id: Flags.of(bits.get(status_id, 0)) for status_id in status_ids}
 
     def note(self, event: Event) -> None:
         """Forget what this event made stale."""
@@ -233,7 +151,6 @@ class Viewers:
             blocked_by = _targets(await queries.blocked_by(conn, account_ids=account_ids))
             mutes = _by_account(await queries.mutes(conn, account_ids=account_ids))
             follows = _by_account(await queries.follows(conn, account_ids=account_ids))
-            requested = _targets(await queries.requested(conn, account_ids=account_ids))
             threads = _targets(await queries.muted_conversations(conn, account_ids=account_ids))
         return {
             account_id: Viewer(
@@ -245,7 +162,6 @@ class Viewers:
                     mute["target_id"] for mute in mutes[account_id] if mute["hide_notifications"]
                 ),
                 follows={follow["target_id"]: _follow(follow) for follow in follows[account_id]},
-                requested=requested[account_id],
                 muted_conversations=threads[account_id],
                 expires_at=min(
                     (mute["expires_at"].timestamp() for mute in mutes[account_id] if mute["expires_at"]),

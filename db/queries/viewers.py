@@ -50,16 +50,6 @@ async def follows(conn: Connection, *, account_ids: Sequence[int]) -> list[Recor
     return await conn.fetch(FOLLOWS, account_ids)
 
 
-REQUESTED = """
-    SELECT account_id, target_id FROM follow_requests WHERE account_id = ANY($1::bigint[])
-"""
-
-
-async def requested(conn: Connection, *, account_ids: Sequence[int]) -> list[Record]:
-    """Whom these accounts asked to follow."""
-    return await conn.fetch(REQUESTED, account_ids)
-
-
 MUTED_CONVERSATIONS = """
     SELECT account_id, conversation_id AS target_id
     FROM conversation_mutes

@@ -8,6 +8,7 @@ import pytest
 from api.actions import timelines
 from api.actions.timelines import TagChoice, Wanted
 from cluster.errors import NotFound
+from cluster.events import StatusDeleted
 from db.pages import Page, Window
 from db.pool import Pool
 from tests.db.reading_world import World
@@ -204,7 +205,7 @@ async def test_deleted_statuses_vanish_from_every_page(world: World) -> None:
     posts = [await world.post(friend) for _ in range(5)]
     await timelines.home(world.ctx, account_id=me, window=Window())
     await world.delete(posts[2])
-    world.ctx.cards.forget_status(posts[2])
+    world.ctx.cards.note(StatusDeleted(posts[2], friend, "public"))
     page = await timelines.home(world.ctx, account_id=me, window=Window(limit=4))
     assert ids_of(page) == [posts[4], posts[3], posts[1], posts[0]]
     head = world.ctx.heads.peek(account_id=me, window=Window())

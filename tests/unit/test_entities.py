@@ -6,7 +6,6 @@ import orjson
 import pytest
 
 from api import entities, flags
-from api.flags import Flags
 from db.entities import Application, Media, Notification, Relationship
 from tests.reading import LINKS, THEN, make_account, make_card, make_parts
 
@@ -122,7 +121,6 @@ def test_every_combination_of_flags_is_spliced_into_valid_json(bits: int) -> Non
     for drawn in (status, wrapper["reblog"]):
         assert drawn.get("pinned") == (bool(bits & flags.PINNED) if bits & flags.OWN else None)
     assert "pinned" not in wrapper
-    assert Flags.of(bits).bookmarked == bool(bits & flags.BOOKMARKED)
 
 
 def test_a_reblog_wraps_the_original_and_has_an_author_of_its_own() -> None:
