@@ -32,7 +32,7 @@ MARKS = {"right": "[green]ok[/]   ", "warn": "[yellow]note[/] ", "wrong": "[red]
 
 def examine(settings: Settings, home: Home) -> list[Finding]:
     """Look at everything; a look that fails is a finding, too."""
-    looks: list[Callable[[Settings, Home], Iterator[Finding]]] = [
+    looks: list[Look] = [
         _versions,
         _machine,
         _home,

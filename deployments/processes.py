@@ -52,10 +52,7 @@ def end_leftovers(home: Home, *, grace_s: float = 10.0) -> int:
     found = leftovers(home)
     postmaster = _postmaster(home, found)
     hard = [process for process in found if postmaster is None or not _belongs_to(process, postmaster)]
-    for process in hard:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(hard, timeout=grace_s)
+    _kill(hard)
     if postmaster is not None:
         end(postmaster, first=signal.SIGINT, grace_s=grace_s)
         psutil.wait_procs([process for process in found if process not in hard], timeout=grace_s)
@@ -64,18 +61,26 @@ def end_leftovers(home: Home, *, grace_s: float = 10.0) -> int:
 
 def end_leftovers_of_postgres(home: Home) -> None:
     """End what a killed postmaster left: a new one refuses to start beside it."""
-    orphans = [process for process in leftovers(home) if _is_postgres(process)]
-    for process in orphans:
+    _kill([process for process in leftovers(home) if _name(process) == "postgres"])
+
+
+def end_leftovers_of_ray(home: Home) -> None:
+    """End what outlived Ray's driver: its processes end by themselves, but not at once."""
+    _kill([process for process in leftovers(home) if _name(process) not in ("postgres", "valkey-server")])
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return str(process.name())
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(orphans, timeout=5.0)
-
-
-def _is_postgres(process: psutil.Process) -> bool:
-    try:
-        return bool(process.name() == "postgres")
-    except psutil.NoSuchProcess:
-        return False
+    psutil.wait_procs(processes, timeout=10.0)
 
 
 def _postmaster(home: Home, found: Iterable[psutil.Process]) -> psutil.Process | None:

@@ -1,22 +1,21 @@
-"""Watches the processes of a running instance: restarts Postgres and Valkey, notices when Ray has gone."""
+"""Watches the processes of a running instance and starts again what died: Postgres, Valkey, or all of Ray."""
 
-import threading
+import http.client
 import time
 import urllib.error
 import urllib.request
 
-from cluster.errors import SetupError
-from cluster.settings import Settings
-from deployments.head import Head
+from cluster.errors import SetupError, SocialFlowError
+from deployments.driver_process import DriverProcess
 from deployments.postgres import EmbeddedPostgres
 from deployments.processes import end_leftovers_of_postgres
 from deployments.report import Report
+from deployments.steps import Steps
 from deployments.valkey import EmbeddedValkey
 
 INTERVAL_S = 0.5
-HANGING_INTERVAL_S = 10.0  # one cheap call to every shard
 RESTARTS_MAX = 5  # within RESTARTS_WINDOW_S; more often means that restarting does not help
-RESTARTS_WINDOW_S = 60.0
+RESTARTS_WINDOW_S = 120.0
 ANSWER_TIMEOUT_S = 60.0
 
 
@@ -24,68 +23,50 @@ class Watch:
     """What `up` does after the start."""
 
     def __init__(
-        self,
-        settings: Settings,
-        *,
-        head: Head | None,
-        postgres: EmbeddedPostgres | None,
-        valkey: EmbeddedValkey | None,
+        self, *, driver: DriverProcess, postgres: EmbeddedPostgres | None, valkey: EmbeddedValkey | None
     ) -> None:
-        self._settings = settings
-        self._head = head
+        self._driver = driver
         self._postgres = postgres
         self._valkey = valkey
         self._restarts: list[float] = []
-        self._stopped = threading.Event()
 
-    def until_stopped(self, report: Report) -> None:
-        """Return only when something died that cannot be replaced while the rest runs."""
-        threading.Thread(target=self._replace_hanging, args=(report,), daemon=True).start()
+    def until_it_fails(self, report: Report) -> None:
+        """Return only when starting something again did not help."""
         try:
-            self._loop(report)
-        finally:
-            self._stopped.set()
+            while True:
+                time.sleep(INTERVAL_S)
+                self._look(report)
+        except SocialFlowError as error:
+            report.say(f"{error}: stopping")
 
-    def _loop(self, report: Report) -> None:
-        while True:
-            time.sleep(INTERVAL_S)
-            if self._head is not None and (dead := self._head.dead()):
-                report.say(f"Ray's {', '.join(dead)} died: stopping; start again with `socialflow up`")
-                return
-            try:
-                self._replace_servers(report)
-            except SetupError as error:
-                report.say(f"{error}: stopping")
-                return
-
-    def _replace_hanging(self, report: Report) -> None:
-        """Ray starts dead shards again, but never notices one that is merely frozen."""
-        from deployments.shards import replace_hanging
-
-        while not self._stopped.wait(HANGING_INTERVAL_S):
-            for name in replace_hanging(self._settings):
-                report.say(f"shard {name} answered nobody: replaced")
-
-    def _replace_servers(self, report: Report) -> None:
+    def _look(self, report: Report) -> None:
         postgres, valkey = self._postgres, self._valkey
-        if postgres is not None and postgres.process is not None and postgres.process.poll() is not None:
-            report.say(f"Postgres ended ({_ending(postgres.process.returncode)}): starting it again")
-            self._count_restart("Postgres")
+        if postgres is not None and (ending := _ending(postgres)):
+            self._again("Postgres", ending, report)
             end_leftovers_of_postgres(postgres.home)
             postgres.start()
-        if valkey is not None and valkey.process is not None and valkey.process.poll() is not None:
-            report.say(f"Valkey ended ({_ending(valkey.process.returncode)}): starting it again")
-            self._count_restart("Valkey")
+        if valkey is not None and (ending := _ending(valkey)):
+            self._again("Valkey", ending, report)
             valkey.start()
+        if not self._driver.poll(report):
+            self._again("Ray", "unexpectedly", report)
+            self._driver.stop()
+            self._driver.start()
+            self._driver.go_on()
+            self._driver.follow(Steps(report), report)
 
-    def _count_restart(self, name: str) -> None:
+    def _again(self, name: str, ending: str, report: Report) -> None:
+        report.say(f"{name} ended ({ending}): starting it again")
         now = time.monotonic()
         self._restarts = [at for at in self._restarts if now - at < RESTARTS_WINDOW_S] + [now]
         if len(self._restarts) > RESTARTS_MAX:
             raise SetupError(f"{name} ended too often within {RESTARTS_WINDOW_S:.0f} s; its log says why")
 
 
-def _ending(code: int) -> str:
+def _ending(server: EmbeddedPostgres | EmbeddedValkey) -> str:
+    """How its process ended; empty while it runs."""
+    if server.process is None or (code := server.process.poll()) is None:
+        return ""
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
@@ -100,7 +81,7 @@ def wait_for_answer(url: str) -> None:
                     return
         except urllib.error.HTTPError as error:
             reason = f"{error.code} {error.read(500).decode(errors='replace')}"
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             reason = str(error)
         time.sleep(0.05)
     raise SetupError(f"{url} did not answer within {ANSWER_TIMEOUT_S:.0f} s: {reason}")
