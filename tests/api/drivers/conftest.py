@@ -1,9 +1,11 @@
 """People with a signed-in Mastodon.py of their own."""
 
 import itertools
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 
 import pytest
+import structlog
 from mastodon import Mastodon
 
 from tests.api.conftest import LiveServer
@@ -12,6 +14,15 @@ from tests.api.drivers.friends import Friend, client_of
 _numbers = itertools.count(1)
 
 Meet = Callable[..., list[Friend]]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quiet() -> Iterator[None]:
+    """The server runs in a thread of this process: its log must not get into what toot prints."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture
