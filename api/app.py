@@ -66,7 +66,7 @@ ROUTERS = (
 )
 
 
-def create_app(context: Context) -> FastAPI:
+def create_app(context: Context, *, echo_request_id: bool = True) -> FastAPI:
     """The API over `context`; opens and closes it with the ASGI lifespan."""
 
     @asynccontextmanager
@@ -87,7 +87,7 @@ def create_app(context: Context) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         middleware=[
-            Middleware(Edge, requests_max=context.settings.web.requests_max),
+            Middleware(Edge, requests_max=context.settings.web.requests_max, echo_id=echo_request_id),
             Middleware(SecurityHeaders, context=context),
             Middleware(RateLimits, context=context),
             Middleware(Dispatch, routes=[route for module in modules for route in module.router.routes]),

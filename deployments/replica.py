@@ -59,5 +59,5 @@ class Api(Replica):
     kind = "api"
 
     def build(self, context: Context) -> Any:
-        """The API over its context."""
-        return create_app(context)
+        """The API over its context. Serve puts the request id on answers itself."""
+        return create_app(context, echo_request_id=False)
