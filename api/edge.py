@@ -1,4 +1,4 @@
-"""The outermost middleware: request id, trailing slashes, admission, metrics and the log line of a request."""
+"""The outermost middleware: request id, trailing slashes, admission, metrics, a request's log line."""
 
 import re
 import secrets
@@ -26,6 +26,7 @@ IN_FLIGHT = Gauge("socialflow_http_requests_in_flight", "Requests being answered
 REFUSED = Counter("socialflow_http_requests_refused_total", "Requests refused because the replica was full")
 
 SLOW_S = 1.0  # a request that takes longer is worth a line in the log
+_METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
 _ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _ALWAYS_ADMITTED = ("/healthz", "/readyz", "/metrics")
 _FULL_HEADERS = [
@@ -87,7 +88,8 @@ class Edge:
 
 def _account_for(scope: MutableMapping[str, Any], status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", "none")  # the template, not the path: few labels, no ids
-    _requests(scope["method"], route, status).inc()
+    method = scope["method"] if scope["method"] in _METHODS else "other"  # anybody can invent methods
+    _requests(method, route, status).inc()
     _latency(route).observe(seconds)
     if status >= 500 or seconds > SLOW_S:
         log.warning("request", method=scope["method"], route=route, status=status, seconds=round(seconds, 3))
