@@ -47,10 +47,6 @@ class Passwords:
         """Stop the threads; what waits is dropped."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def hash_now(self, password: str) -> str:
-        """The hash to store; blocks, so only for the command line."""
-        return self._hasher.hash(password)
-
     async def hash(self, password: str) -> str:
         """The hash to store. Raises Overloaded."""
         return await self._run(lambda: self._hasher.hash(password))

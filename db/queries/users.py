@@ -44,21 +44,16 @@ async def taken(conn: Connection, *, username: str, email: str) -> tuple[bool, b
 
 
 BY_LOGIN = """
-SELECT u.* FROM users u JOIN accounts a ON a.id = u.account_id
-WHERE u.email = $1::citext OR a.username = $1::citext LIMIT 1
+SELECT * FROM users WHERE account_id IN (
+    SELECT account_id FROM users WHERE email = $1::citext
+    UNION ALL SELECT id FROM accounts WHERE username = $1::citext)
+LIMIT 1
 """
-BY_ID = "SELECT * FROM users WHERE account_id = $1"
 
 
 async def by_login(conn: Connection, *, login: str) -> User | None:
     """The user with this e-mail address or user name; neither can look like the other."""
     record = await conn.fetchrow(BY_LOGIN, login)
-    return record_to(User, record) if record else None
-
-
-async def by_id(conn: Connection, *, account_id: int) -> User | None:
-    """The user of an account."""
-    record = await conn.fetchrow(BY_ID, account_id)
     return record_to(User, record) if record else None
 
 

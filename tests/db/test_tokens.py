@@ -212,6 +212,28 @@ async def test_a_replica_that_missed_news_reads_the_truth(world: World, change: 
         await eventually(lambda: _refused(verifier, tokens.access_token))
 
 
+async def test_what_a_shard_could_not_tell_before_it_died_its_successor_makes_known(world: World) -> None:
+    async with world.verifier() as verifier:
+        tokens = await world.tokens()
+        await verifier.verify(tokens.access_token)
+        shards = world.sessions.shards
+
+        async def silent(**_: object) -> None:
+            """The crash: between the commit and the telling."""
+
+        for shard in shards.values():
+            shard._herald.announce = silent  # type: ignore[union-attr, method-assign]
+        await world.sessions.revoke(session_ids=[tokens.session_id], reason="x")
+        await verifier.verify(tokens.access_token)
+        for name in list(shards):
+            await shards[name].stop()
+            shards[name] = world.shard(name)
+            assert await shards[name].ready(5)
+        await eventually(lambda: _refused(verifier, tokens.access_token))
+        await eventually(lambda: verifier.ready)
+        await verifier.verify((await world.tokens()).access_token)
+
+
 async def test_a_predecessor_cannot_keep_a_replica_believing(world: World) -> None:
     async with world.verifier() as verifier:
         await _silence(world)
