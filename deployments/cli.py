@@ -141,12 +141,14 @@ def bench(
         Path | None, typer.Option("--home", help="Run against this instance instead of a throw-away one.")
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="How long each measurement takes.")] = None,
+    users: Annotated[int | None, typer.Option(help="How large a crowd, where a bench has one.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure, beside a baseline from the same run."""
+    from deployments.bench.base import Options
     from deployments.bench.runner import run_named
 
-    raise typer.Exit(run_named(name, home=home, seconds=seconds, as_json=as_json))
+    raise typer.Exit(run_named(name, home=home, options=Options(seconds, users), as_json=as_json))
 
 
 @admin.command("create-user")
@@ -159,10 +161,10 @@ def create_user(
     as_json: JsonOption = False,
 ) -> None:
     """Make an account that can sign in at once."""
-    settings, place = settings_of_running(home)
+    settings, _ = settings_of_running(home)
     from deployments.people import create
 
-    made = create(settings, place, username=name, email=email, password=password, role=role)
+    made = create(settings, username=name, email=email, password=password, role=role)
     _print(
         made, as_json=as_json, text=f"{made['username']} ({made['role']}) can sign in with {made['email']}"
     )
@@ -176,10 +178,10 @@ def grant(
     as_json: JsonOption = False,
 ) -> None:
     """Give an account a role."""
-    settings, place = settings_of_running(home)
+    settings, _ = settings_of_running(home)
     from deployments.people import grant as give
 
-    made = give(settings, place, username=name, role=role)
+    made = give(settings, username=name, role=role)
     _print(made, as_json=as_json, text=f"{made['username']} is {made['role']} now")
 
 

@@ -6,6 +6,7 @@ Apart from it, because Ray ends a driver at once, without any clean-up, when its
 
 import contextlib
 import ctypes
+import os
 import pickle
 import signal
 import sys
@@ -47,7 +48,10 @@ def main() -> None:
     ctypes.CDLL(None).prctl(PDEATHSIG, signal.SIGTERM)
     plan: Plan = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own parent wrote it
     with own_terminal(plan.home.logs / "up.log") as out:
-        sys.exit(_run(plan, JsonReport(out), sys.stdin.buffer))
+        code = _run(plan, JsonReport(out), sys.stdin.buffer)
+        for stream in (sys.stdout, sys.stderr, out):
+            stream.flush()
+    os._exit(code)  # Ray's threads and ours may be waiting for what is gone
 
 
 def _run(plan: Plan, report: JsonReport, go: IO[bytes]) -> int:
@@ -61,6 +65,8 @@ def _run(plan: Plan, report: JsonReport, go: IO[bytes]) -> int:
         while not (dead := head.dead()):
             time.sleep(CHECK_S)
         report.say(f"Ray's {', '.join(dead)} died")
+        head.abandon()
+        serving.clear()
         return 1
     except KeyboardInterrupt:
         return 0

@@ -46,6 +46,7 @@ UNAVAILABLE = (
     "\r\n"
     "{body}"
 )
+NOT_YET = r"\1\n    http-request deny deny_status 503"
 UNAVAILABLE_BODY = json.dumps({"error": "The server is starting or restarting a part; retry shortly"})
 
 
@@ -88,6 +89,8 @@ def close_doors(config: str, ingress: Ingress) -> str:
     config = _replace(config, r"^\s*bind \*:(\d+)$", r"  bind 127.0.0.1:\1")
     config = re.sub(r"(errorfile 50[234]) \S+", rf"\1 {ingress.error_file}", config)
     config = _replace(config, r"^defaults$", "defaults\n    timeout http-request 15s\n    timeout tunnel 1h")
+    # The API is at the root, so a path without an application means that it has not started yet.
+    config = _replace(config, r"^(backend default_backend)\n\s*http-request return status 404 .*$", NOT_YET)
     rules = "\n".join(f"    {rule}" for rule in ingress_rules(ingress))
     bind = f"    bind {bind_address(ingress.host, ingress.port)}"
     return _replace(

@@ -124,10 +124,14 @@ class Head:
         """Leave and end every process of the node."""
         import ray
 
-        ray.shutdown()
         node, self._node = self._node, None
         if node is not None:
+            ray.shutdown()
             node.kill_all_processes(check_alive=False, allow_graceful=True, wait=True)
+
+    def abandon(self) -> None:
+        """Do not stop what has died: every call to it would wait for an answer."""
+        self._node = None
 
 
 def prepare_to_join(home: Home) -> None:

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The command line's. `seconds`: how long one measurement takes; None: as the bench thinks best."""
+    """The command line's. `seconds`: how long one measurement takes; `users`: how large a crowd, where there
+    is one. None: as the bench thinks best."""
 
     seconds: float | None = None
+    users: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,18 +56,18 @@ def _declared(name: str, constant: str, default: Any) -> Any:
     return default
 
 
-def run_named(name: str, *, home: Path | None, seconds: float | None, as_json: bool) -> int:
+def run_named(name: str, *, home: Path | None, options: Options, as_json: bool) -> int:
     """Run one bench or all and print what they found; the exit code."""
     if name == "list":
         for known in names():
             print(f"{known:<10} {(ast.get_docstring(_syntax(known)) or '').splitlines()[0]}")
         return 0
     if name == "all":
-        return max(_run_apart(known, home=home, seconds=seconds, as_json=as_json) for known in names())
+        return max(_run_apart(known, home=home, options=options, as_json=as_json) for known in names())
     if name not in names():
         raise SetupError(f"there is no bench {name!r}: choose one of {', '.join(names())}, or all")
     try:
-        result = asyncio.run(_run(name, home=home, options=Options(seconds)))
+        result = asyncio.run(_run(name, home=home, options=options))
     except KeyboardInterrupt:
         return 130
     if as_json:
@@ -77,11 +77,12 @@ def run_named(name: str, *, home: Path | None, seconds: float | None, as_json: b
     return 0
 
 
-def _run_apart(name: str, *, home: Path | None, seconds: float | None, as_json: bool) -> int:
+def _run_apart(name: str, *, home: Path | None, options: Options, as_json: bool) -> int:
     """In a process of its own: Ray reads its environment once, and each instance has another token."""
     command = [sys.executable, "-m", "deployments.cli", "bench", name]
     command += ["--home", str(home)] if home else []
-    command += ["--seconds", str(seconds)] if seconds else []
+    command += ["--seconds", str(options.seconds)] if options.seconds else []
+    command += ["--users", str(options.users)] if options.users else []
     command += ["--json"] if as_json else []
     return subprocess.run(command, check=False).returncode
 

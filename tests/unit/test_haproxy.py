@@ -16,6 +16,8 @@ frontend prometheus
 frontend http_frontend
     bind 127.0.0.1:8000
     # rest
+backend default_backend
+    http-request return status 404 content-type text/plain lf-string "Path '%[path]' not found."
 listen stats
   bind *:8404
 """
@@ -36,6 +38,12 @@ def test_the_admin_socket_is_private_and_nothing_is_logged() -> None:
     assert "mode 600 level admin" in config
     assert "666" not in config
     assert "514" not in config
+
+
+def test_before_the_api_has_started_nothing_is_said_to_be_missing() -> None:
+    config = close_doors(TEMPLATE, ingress())
+    assert "return status 404 content-type" not in config
+    assert "deny deny_status 503" in config
 
 
 def test_errors_are_json_with_a_time_to_retry() -> None:
