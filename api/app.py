@@ -33,6 +33,7 @@ from api.routes import (
     notifications,
     oauth,
     ops,
+    pages,
     quiet,
     reactions,
     relations,
@@ -61,6 +62,7 @@ ROUTERS = (
     oauth,
     authorize,
     discovery,
+    pages,
     quiet,
     ops,
 )

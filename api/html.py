@@ -1,5 +1,6 @@
 """HTML pages of the server itself: templates in `api/pages`, escaped by default, under a strict policy."""
 
+import datetime as dt
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
+
+from api import assets
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "pages"),
@@ -35,3 +38,26 @@ def page(
         "Referrer-Policy": "no-referrer",
     }
     return HTMLResponse(body, status_code=status, headers=headers)
+
+
+def site_page(
+    template: str, *, status: int = 200, images_from: str = "'self'", values: Mapping[str, Any]
+) -> HTMLResponse:
+    """A page with our own stylesheet and script and nothing else: no inline code, no other hosts.
+
+    `images_from`: where pictures may come from, when objects are served from elsewhere."""
+    body = _TEMPLATES.get_template(template).render(asset=assets.address, **values)
+    policy = (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {images_from}; "
+        "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    )
+    return HTMLResponse(
+        body, status_code=status, headers={"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
+    )
+
+
+def _day(moment: str) -> str:
+    return dt.datetime.fromisoformat(moment).strftime("%-d %b %Y, %H:%M UTC")
+
+
+_TEMPLATES.filters["day"] = _day

@@ -8,7 +8,7 @@ from api.streaming import Streams
 
 
 class StreamingApp:
-    """Serves `/api/v1/streaming` over `context`; opens and closes it with the ASGI lifespan, if that is run."""
+    """Serves `/api/v1/streaming` over `context`; opens and closes it with the ASGI lifespan, if run."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
