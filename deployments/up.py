@@ -19,7 +19,7 @@ from deployments.environment import Seed, is_embedded_postgres, is_embedded_valk
 from deployments.head import ingress_of
 from deployments.home import Home
 from deployments.postgres import EmbeddedPostgres
-from deployments.processes import end_leftovers
+from deployments.processes import adopt_orphans, bury_orphans, end_leftovers
 from deployments.report import Report
 from deployments.steps import Steps
 from deployments.valkey import EmbeddedValkey
@@ -45,6 +45,7 @@ class Up:
         """Start, watch, stop. Returns the exit code. Raises SetupError when a step cannot be done."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _interrupt)
+        adopt_orphans()
         ours = False
         try:
             with self._steps.step("home") as say:
@@ -117,6 +118,7 @@ class Up:
         if self._postgres is not None:
             self._postgres.stop()
         end_leftovers(self._home)
+        bury_orphans()
         self._home.instance.unlink(missing_ok=True)
         self._report.say(f"stopped after {time.monotonic() - began:.1f} s")
 
