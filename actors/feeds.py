@@ -102,18 +102,19 @@ class FeedShard:
         while not self._claimed.is_set():
             asked_at = self._clock.monotonic()
             try:
-                async with self._pool.transaction() as conn:
+                async with self._pool.transaction(ordered=True) as conn:
                     await shards.place(conn, kind="feeds", owners=self._owners)
                     claim = await shards.claim(
                         conn, name=self._name, kind="feeds", lease_ms=self._settings.lease_ms
                     )
                     forgotten = await outbox.last_id(conn)
-                self._begin(claim, forgotten=forgotten, asked_at=asked_at)
+                    newest = await outbox.newest_status(conn)
+                self._begin(claim, forgotten=forgotten, newest=newest, asked_at=asked_at)
             except Exception as error:
                 log.warning("cannot claim the shard yet", shard=self._name, reason=repr(error))
                 await asyncio.sleep(RETRY_S)
 
-    def _begin(self, claim: shards.Claim, *, forgotten: int, asked_at: float) -> None:
+    def _begin(self, claim: shards.Claim, *, forgotten: int, newest: int, asked_at: float) -> None:
         self._epoch, self._position = claim.epoch, claim.position
         self._state = FeedState(
             shard=self._name,
@@ -121,6 +122,7 @@ class FeedShard:
             slots=[slot for slot, owner in enumerate(self._owners) if owner == self._name],
             settings=self._settings,
             forgotten=forgotten,
+            newest=newest,
         )
         self._loader = Loader(self._pool, self._state, length=self._settings.length_max)
         self._lease_until = asked_at + self._settings.lease_ms / 1000
@@ -213,6 +215,7 @@ class FeedShard:
                         if missing
                         else []
                     )
+                await self._mend(state, rows)
                 # No await from here on: what was told meanwhile is applied once.
                 state.swept(step.ids, rows)
                 self._position = step.position
@@ -288,8 +291,15 @@ class FeedShard:
         """Rows that were just committed: a JSON list of OutboxRow.wire(). Raises Unavailable."""
         state = await self._open()
         rows = [OutboxRow.from_wire(wire) for wire in orjson.loads(payload) if wire[1] in EVENTS]
+        await self._mend(state, rows)
         state.told(rows)
         self._after_events()
+
+    async def _mend(self, state: FeedState, rows: Sequence[OutboxRow]) -> None:
+        """Apply what was posted before these rows and has not arrived. Raises Unavailable."""
+        if state.chain.broken_by(rows):
+            async with self._pool.connection() as conn:
+                state.told(await outbox.posted(conn, after=self._position, above=state.chain.newest))
 
     async def register(self, replica: str, *, primary: bool) -> None:
         """Know a replica for another `replica_ttl_s`. Raises Unavailable, Overloaded."""

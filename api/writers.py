@@ -41,7 +41,8 @@ class Post:
 async def write_posts(conn: Connection, posts: Sequence[Post]) -> Written[int]:
     """Insert posts; the ids in order. A post whose key was used before is not written: its id is that of
     the first."""
-    ids = await statuses.mint(conn, count=len(posts))
+    minted = await statuses.mint(conn, count=len(posts))
+    ids = minted.ids
     results = list(ids)
     repeats = await _repeats(conn, ids, posts) if any(post.key for post in posts) else {}
     fresh: Sequence[tuple[int, Post]] = list(zip(ids, posts, strict=True))
@@ -53,8 +54,10 @@ async def write_posts(conn: Connection, posts: Sequence[Post]) -> Written[int]:
     await statuses.insert(conn, ids=[id_ for id_, _ in fresh], statuses=[post.status for _, post in fresh])
     await _attach(conn, fresh)
     written: Written[int] = Written(results)
+    before = minted.after
     for status_id, post in fresh:
-        written.events.append(_posted(status_id, post))
+        written.events.append(_posted(status_id, post, after=before))
+        before = status_id
         written.notifications.extend(
             NotificationDraft(person, "mention", post.status.account_id, status_id)
             for person in post.mentions
@@ -101,7 +104,7 @@ async def _attach(conn: Connection, fresh: Sequence[tuple[int, Post]]) -> None:
         raise InvalidInput("Media not found or already attached to another post")
 
 
-def _posted(status_id: int, post: Post) -> StatusPosted:
+def _posted(status_id: int, post: Post, *, after: int) -> StatusPosted:
     status = post.status
     return StatusPosted(
         status_id,
@@ -114,6 +117,7 @@ def _posted(status_id: int, post: Post) -> StatusPosted:
         post.mentions,
         tuple(tag.name for tag in post.hashtags),
         bool(post.media_ids),
+        after,
     )
 
 
@@ -165,16 +169,23 @@ async def write_reblogs(conn: Connection, reblogs: Sequence[Reblog]) -> Written[
     new = [reblog for pair, reblog in wanted.items() if pair not in known]
     events: list[Event] = []
     if new:
-        ids = await statuses.mint(conn, count=len(new))
+        minted = await statuses.mint(conn, count=len(new))
+        ids, before = minted.ids, minted.after
         await statuses.insert(conn, ids=ids, statuses=[_reblog_status(reblog) for reblog in new])
         await statuses.count(conn, reblogs=[reblog.status_id for reblog in new])
         for status_id, reblog in zip(ids, new, strict=True):
             known[reblog.account_id, reblog.status_id] = status_id
             events.append(
                 StatusPosted(
-                    status_id, reblog.account_id, reblog.visibility, reblog.status_id, reblog.author_id
+                    status_id,
+                    reblog.account_id,
+                    reblog.visibility,
+                    reblog.status_id,
+                    reblog.author_id,
+                    after=before,
                 )
             )
+            before = status_id
         events.extend(_reactions(Reaction(one.account_id, one.status_id, one.author_id) for one in new))
     return Written(
         [known[reblog.account_id, reblog.status_id] for reblog in reblogs],

@@ -56,6 +56,7 @@ class StatusPosted(Event):
     mentions: list[int] | tuple[int, ...] = ()  # mentioned local accounts
     tags: list[str] | tuple[str, ...] = ()  # normalised hashtags
     has_media: bool = False
+    after: int = 0  # the status that was posted before this one, by whomever; 0: not known
 
 
 @dataclass(frozen=True, slots=True)

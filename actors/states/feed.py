@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from actors.states.feed_applied import Applied
+from actors.states.feed_chain import Chain
 from actors.states.feed_index import NOBODY, FollowIndex, Rows, common
 from actors.states.feed_loads import Loads
 from actors.states.feed_replicas import Replicas
@@ -48,7 +49,14 @@ class FeedState:
     """Rings, follow index, walls of merged authors, running loads, applied rows and listening replicas."""
 
     def __init__(
-        self, *, shard: str, epoch: int, slots: Collection[int], settings: Feeds, forgotten: int = 0
+        self,
+        *,
+        shard: str,
+        epoch: int,
+        slots: Collection[int],
+        settings: Feeds,
+        forgotten: int = 0,
+        newest: int = 0,
     ) -> None:
         self._settings = settings
         self._slots = frozenset(slots)
@@ -64,6 +72,7 @@ class FeedState:
         self._puts: tuple[list[int], list[Rows]] = ([], [])
         self.loads = Loads()
         self.applied = Applied(forgotten=forgotten)
+        self.chain = Chain(newest)
         self.replicas = Replicas(
             shard=shard,
             epoch=epoch,
@@ -213,7 +222,8 @@ class FeedState:
                 if row_id not in passed or status_id in removing
             }
 
-    def _apply(self, rows: Iterable[OutboxRow]) -> None:
+    def _apply(self, rows: Sequence[OutboxRow]) -> None:
+        self.chain.follow(rows)
         for row in rows:
             if isinstance(row.event, StatusPosted):
                 self._posted(row, row.event)

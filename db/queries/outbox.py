@@ -80,6 +80,28 @@ async def rows(conn: Connection, *, after: Position, upto: Position, ids: Sequen
     ]
 
 
+POSTED = """
+SELECT id, kind, members FROM outbox
+WHERE (tx, id) > ($1::text::xid8, $2::bigint) AND kind = 'posted' AND (members->>0)::bigint > $3
+ORDER BY id
+"""
+
+
+async def posted(conn: Connection, *, after: Position, above: int) -> list[OutboxRow]:
+    """Statuses with ids above `above` that are visible now, also those that a sweep may not pass yet."""
+    records = await conn.fetch(POSTED, after.tx, after.id, above)
+    return [OutboxRow(record["id"], EVENTS[record["kind"]].from_row(record["members"])) for record in records]
+
+
+NEWEST_STATUS = "SELECT last_value FROM status_chain"
+
+
+async def newest_status(conn: Connection) -> int:
+    """The newest status id that was minted; all of them are visible to whoever holds the order lock."""
+    newest: int = await conn.fetchval(NEWEST_STATUS)
+    return newest
+
+
 END = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text"
 
 
@@ -103,7 +125,7 @@ async def prune(conn: Connection, *, upto: Position, keep_s: float, limit: int) 
     return int(status.rsplit(" ", 1)[-1])
 
 
-LAST_ID = "SELECT last_value FROM outbox_id_seq"
+LAST_ID = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_id_seq"
 
 
 async def last_id(conn: Connection) -> int:

@@ -31,13 +31,22 @@ class NewStatus:
     app_id: int | None = None
 
 
-MINT = "SELECT mint_ordered_ids($1)"
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """Consecutive ids for new statuses, and the status id that anybody minted before them."""
+
+    ids: range
+    after: int
 
 
-async def mint(conn: Connection, *, count: int) -> range:
-    """Consecutive ids for new statuses. They are visible in order only when inserted under this lock."""
-    last: int = await conn.fetchval(MINT, count)
-    return range(last - count + 1, last + 1)
+MINT = "SELECT after, last FROM mint_status_ids($1)"
+
+
+async def mint(conn: Connection, *, count: int) -> Minted:
+    """Ids for new statuses. They are visible in order only when inserted under this lock."""
+    record = await conn.fetchrow(MINT, count)
+    assert record is not None
+    return Minted(range(record["last"] - count + 1, record["last"] + 1), record["after"])
 
 
 # created_at is the moment in the id, so that times and ids have the same order.

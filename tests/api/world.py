@@ -109,20 +109,22 @@ async def parts_of(settings: Settings) -> AsyncIterator[Parts]:
     await shard_pool.open()
     await sessions.start()
     await feeds.start()
-    yield Parts(
-        settings=settings,
-        clock=clock,
-        replica=f"test-{next(_replicas)}",
-        pool=pool,
-        bus=bus,
-        blobs=DirectoryBlobs(settings.home / "media", public_url=f"{settings.public_url}/media"),
-        feeds=feeds,
-        sessions=sessions,
-    )
-    await feeds.stop()
-    await sessions.stop()
-    await shard_bus.close()
-    await shard_pool.close()
+    try:
+        yield Parts(
+            settings=settings,
+            clock=clock,
+            replica=f"test-{next(_replicas)}",
+            pool=pool,
+            bus=bus,
+            blobs=DirectoryBlobs(settings.home / "media", public_url=f"{settings.public_url}/media"),
+            feeds=feeds,
+            sessions=sessions,
+        )
+    finally:
+        await feeds.stop()
+        await sessions.stop()
+        await shard_bus.close()
+        await shard_pool.close()
 
 
 @asynccontextmanager
@@ -140,8 +142,10 @@ async def open_world(settings: Settings) -> AsyncIterator[World]:
                 ["urn:ietf:wg:oauth:2.0:oob"],
                 list(SCOPES),
             )
-        yield World(context, app_id)
-        await context.close()
+        try:
+            yield World(context, app_id)
+        finally:
+            await context.close()
 
 
 def client_for(app: Any, settings: Settings) -> httpx.AsyncClient:

@@ -25,6 +25,17 @@ CREATE FUNCTION mint_ordered_ids(count bigint) RETURNS bigint LANGUAGE sql VOLAT
         nextval('ordered_id'), (extract(epoch FROM clock_timestamp()) * 1000)::bigint << 16))
 $$;
 
+-- The newest status id that anybody minted. A new status names the one before it, so that whoever hears of
+-- statuses notices when one is missing (actors/states/feed_chain.py). Under the order lock too.
+CREATE SEQUENCE status_chain;
+
+CREATE FUNCTION mint_status_ids(count bigint, OUT after bigint, OUT last bigint) LANGUAGE plpgsql AS $$
+BEGIN
+    SELECT last_value INTO after FROM status_chain;
+    last := setval('status_chain', mint_ordered_ids(count));
+END
+$$;
+
 CREATE FUNCTION mint_ordered_id() RETURNS bigint LANGUAGE sql VOLATILE AS $$
     SELECT mint_ordered_ids(1)
 $$;
