@@ -1,4 +1,4 @@
-"""64-bit time-ordered ids, minted by Postgres: 48 bits of milliseconds, 16 bits of sequence (as Mastodon does).
+"""64-bit time-ordered ids, minted by Postgres: 48 bits of milliseconds, 16 of sequence (as Mastodon does).
 
 In Python an id is an int; in JSON it is a string, because browsers lose integers above 2**53.
 """

@@ -1,4 +1,4 @@
-"""Structured logs with the request id in every line, and the process's counters. One place configures both."""
+"""Structured logs with the request id in every line. The one place that configures them."""
 
 import logging
 import sys

@@ -71,7 +71,7 @@ def _upgrade(url: str) -> list[str]:
 
     def missing(revision: object, _context: object) -> list[object]:
         steps = script._upgrade_revs(target, revision)  # type: ignore[arg-type]
-        ran.extend(step.revision.revision for step in steps)  # type: ignore[union-attr]
+        ran.extend(step.revision.revision for step in steps)
         return list(steps)
 
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
