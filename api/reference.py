@@ -39,10 +39,10 @@ def sections(document: dict[str, Any]) -> list[Section]:
 
 
 def _noun(path: str) -> str:
-    parts = [part for part in path.split("/") if part]
-    if parts[:1] == ["api"]:
-        parts = parts[2:] if parts[1:2] != ["flow"] else ["flow"]
-    return parts[0].strip(".").replace("_", " ") if parts and not parts[0].startswith("{") else "server"
+    top, *rest = [part for part in path.split("/") if part] or [""]
+    if top != "api":
+        return top if top in ("oauth", "auth") else "server"
+    return rest[0] if rest[0] == "flow" else rest[1].replace("_", " ")
 
 
 def _operation(path: str, method: str, described: dict[str, Any]) -> Operation:
