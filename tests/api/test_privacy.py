@@ -175,6 +175,8 @@ async def test_a_secret_turns_up_only_where_its_readers_look(
             assert not found & {"v1/timelines/home", "v1/timelines/public", "v1/notifications"}, role
         elif role in SEES[visibility]:
             assert address in found, role
+            assert role != "mentioned" or "v1/notifications" in found
+            assert role != "follower" or "v1/timelines/home" in found
         else:
             assert not found, role
 
