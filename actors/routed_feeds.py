@@ -22,6 +22,7 @@ READS_MAX = 256  # reads in one call: about 5 ms of a shard's time
 TELLS_MAX = 512  # tellings in one call
 LOAD_TIMEOUT_S = 2.0  # a call that waits for Postgres: cold feeds, watching
 LOADS_PARALLEL = 4  # such calls at once per shard; they wait, they do not work
+COLD_ATTEMPTS = 3  # loads of one feed: events may drop it between its load and its reading
 BREAK_S = 0.25  # after a read and its retry failed, reads of the shard fail at once for this long
 
 log = logger("feeds")
@@ -100,10 +101,12 @@ class RoutedFeeds:
         shard = self._owner(account_id)
         ask = (account_id, window.limit, window.max_id, window.since_id, window.min_id)
         answer = await self._reads[shard].put(ask)
-        if answer is None:
+        for _ in range(COLD_ATTEMPTS):
+            if answer is not None:
+                return HomeSlice(tuple(answer[0]), answer[1])
             answer = await self._loads[shard].put(ask)
         if answer is None:
-            raise Unavailable("a feed was dropped while it was loaded")
+            raise Unavailable("a feed was dropped whenever it was loaded")
         return HomeSlice(tuple(answer[0]), answer[1])
 
     async def tell(self, rows: Sequence[OutboxRow]) -> None:
