@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from deployments.haproxy import PDEATHSIG
 from deployments.head import Head
 from deployments.home import Home
 from deployments.ports import Ports
-from deployments.report import JsonReport, own_terminal
+from deployments.report import JsonReport, last_telling_line, own_terminal
 from deployments.steps import Steps
 
 CHECK_S = 0.5
@@ -73,6 +74,10 @@ def _run(plan: Plan, report: JsonReport, go: IO[bytes]) -> int:
     except SocialFlowError as error:
         report.failed(str(error), code=2)
         return 2
+    except Exception as error:
+        traceback.print_exc()  # to the log
+        report.failed(f"{type(error).__name__}: {last_telling_line(error)}", code=1)
+        return 1
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import IO, Any
 
-from cluster.errors import SetupError, Unavailable
+from cluster.errors import DependencyFailed, SetupError
 from deployments.driver import Plan
 from deployments.head import server_variables
 from deployments.processes import end_leftovers_of_ray
@@ -65,7 +65,7 @@ class DriverProcess:
             if "ready" in line:
                 return dict(line["ready"])
             self._tell(line, steps, report)
-        raise Unavailable(f"Ray's driver ended early; see {self._plan.home.logs / 'up.log'}")
+        raise DependencyFailed("Ray's driver ended without giving a reason")
 
     def poll(self, report: Report) -> bool:
         """Report what it said meanwhile; whether it still runs."""
@@ -99,7 +99,7 @@ class DriverProcess:
         if "step" in line:
             steps.record(line["step"], seconds=line["seconds"], note=line["note"])
         elif "error" in line:
-            raise SetupError(line["error"])
+            raise SetupError(line["error"]) if line["code"] == 2 else DependencyFailed(line["error"])
         elif "say" in line:
             report.say(line["say"])
 

@@ -9,11 +9,11 @@ from typing import IO, Any
 
 from rich.console import Console
 
-from cluster.errors import SetupError
+from cluster.errors import SetupError, SocialFlowError
 from cluster.settings import Settings
 from deployments.environment import Seed
 from deployments.home import Home
-from deployments.report import JsonReport, Logged, Report, TerminalReport, own_terminal
+from deployments.report import JsonReport, Logged, Report, TerminalReport, last_telling_line, own_terminal
 
 FAILED, MEND_FIRST = 1, 2
 
@@ -33,7 +33,9 @@ def run_here(settings: Settings, home: Home, *, seed: Seed, as_json: bool) -> in
             return MEND_FIRST
         except Exception as error:
             traceback.print_exc()  # to the log
-            report.failed(f"{type(error).__name__}: {_first_line(error)} (see {log_path})", code=FAILED)
+            kind = "" if isinstance(error, SocialFlowError) else f"{type(error).__name__}: "
+            where = "" if as_json else f" (log: {log_path})"  # who detached us says it, too
+            report.failed(f"{kind}{last_telling_line(error)}{where}", code=FAILED)
             return FAILED
 
 
@@ -87,8 +89,3 @@ def _follow(lines: IO[str], report: Report) -> dict[str, Any]:
         else:
             return dict(told)
     return {}
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "no reason given"

@@ -148,3 +148,9 @@ def own_terminal(log: Path) -> Iterator[IO[str]]:
         os.dup2(kept, 2)
         for spent in (kept, descriptor):
             os.close(spent)
+
+
+def last_telling_line(error: Exception) -> str:
+    """What a person needs of an error that wraps others, as Ray's do: its last line."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "no reason given"

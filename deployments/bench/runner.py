@@ -31,6 +31,7 @@ QUIET = {
     "SOCIALFLOW_LIMITS__ENABLED": "false",  # a bench is what rate limits are against
     "SOCIALFLOW_LOG_LEVEL": "warning",
 }
+LOG_SHOWN = 4_000  # characters of the log of a throw-away instance that did not start
 PORTS = range(18800, 18900)
 
 
@@ -153,6 +154,8 @@ def start_instance(home: Home, *, port: int, environment: dict[str, str]) -> dic
         check=False,
     )
     if done.returncode:
+        log = home.logs / "up.log"
+        sys.stderr.write(log.read_text(errors="replace")[-LOG_SHOWN:] if log.exists() else "")
         raise SetupError(f"the instance to measure did not start: {done.stderr.strip().splitlines()[-1]}")
     started: dict[str, Any] = json.loads(done.stdout)
     return started
