@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from cluster.errors import SetupError, SocialFlowError
 from deployments.environment import Seed, load, masked
@@ -36,7 +37,7 @@ def main() -> None:
     try:
         app()
     except SocialFlowError as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {error}", soft_wrap=True, highlight=False)
+        Console(stderr=True).print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
         sys.exit(2 if isinstance(error, SetupError) else 1)
 
 

@@ -36,6 +36,11 @@ STRIPPED = (
 )
 STRIPPED_BEGINNINGS = ("x-forwarded", "x-socialflow-")
 
+# Half a body, or an answer that nobody reads or gives, keeps its connection no longer than this. Serve's hour
+# lets one machine hold every connection. Server-sent events are never silent for as long: they have heartbeats.
+IDLE = "60s"
+TIMEOUTS = f"    timeout http-request 15s\n    timeout server {IDLE}\n    timeout tunnel 1h"
+
 UNAVAILABLE = (
     "HTTP/1.1 503 Service Unavailable\r\n"
     "content-type: application/json; charset=utf-8\r\n"
@@ -88,7 +93,8 @@ def close_doors(config: str, ingress: Ingress) -> str:
     config = _replace(config, r"^\s*bind :(\d+)$", r"    bind 127.0.0.1:\1")
     config = _replace(config, r"^\s*bind \*:(\d+)$", r"  bind 127.0.0.1:\1")
     config = re.sub(r"(errorfile 50[234]) \S+", rf"\1 {ingress.error_file}", config)
-    config = _replace(config, r"^defaults$", "defaults\n    timeout http-request 15s\n    timeout tunnel 1h")
+    config = _replace(config, r"^(\s*)timeout client \S+$", rf"\1timeout client {IDLE}")
+    config = _replace(config, r"^defaults$", f"defaults\n{TIMEOUTS}")
     # The API is at the root, so a path without an application means that it has not started yet.
     config = _replace(config, r"^(backend default_backend)\n\s*http-request return status 404 .*$", NOT_YET)
     rules = "\n".join(f"    {rule}" for rule in ingress_rules(ingress))
@@ -121,7 +127,7 @@ def bind_address(host: str, port: int) -> str:
 def ingress_rules(ingress: Ingress) -> list[str]:
     """Forget what the client says about itself, unless a trusted proxy says it; tell replicas the rest."""
     rules = [
-        "http-request return status 404 if { path_beg /-/ } !{ src 127.0.0.0/8 ::1 }",
+        "http-request return status 404 if { path,url_dec -m beg /-/ } !{ src 127.0.0.0/8 ::1 }",
         "http-request set-var(txn.client) src",
         "http-request set-var(txn.scheme) str(http)",
     ]

@@ -59,6 +59,7 @@ def server_variables(settings: Settings, *, home: Home, ports: Ports) -> dict[st
         "RAY_SERVE_HAPROXY_MAXCONN": str(connections_max(settings)),
         "RAY_SERVE_HAPROXY_NBTHREAD": str(os.cpu_count() or 1),
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(SOCKETS_OUTLIVE_RELOAD_S),
+        "SERVE_SOCKET_REUSE_PORT_ENABLED": "1",  # beside the socket that keeps the port while we start
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.haproxy_metrics),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.haproxy_stats),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback),

@@ -68,6 +68,19 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
+def reserve_api_port(host: str, port: int) -> socket.socket:
+    """Keep the API's port for ourselves until HAProxy listens at it, ten seconds later; close it then.
+
+    Raises SetupError, saying what to do, when the API cannot listen there. HAProxy can bind beside this
+    socket, because both ask for SO_REUSEPORT and have one owner; another start's plain check cannot.
+    """
+    check_api_port(host, port)
+    held = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    held.bind((host, port))
+    return held
+
+
 def check_api_port(host: str, port: int) -> None:
     """Raise SetupError, saying what to do, unless the API can listen at its port."""
     try:

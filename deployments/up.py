@@ -66,7 +66,7 @@ class Up:
 
     def _prepare(self) -> str:
         left = end_leftovers(self._home)
-        ports.check_api_port(self._settings.web.host, self._settings.web.port)
+        self._reserved = ports.reserve_api_port(self._settings.web.host, self._settings.web.port)
         self._ports = ports.choose(self._home)
         self._settings = with_secrets(self._settings, self._home)
         secret = secrets.token_hex(16)
@@ -87,6 +87,7 @@ class Up:
         told = self._driver.follow(self._steps, self._report)
         with self._steps.step("answer") as say:
             wait_for_answer(f"{self._settings.local_url}/readyz")
+            self._reserved.close()
             say(self._settings.public_url)
         facts = self._facts(told["logins"])
         self._publish("ready")

@@ -4,6 +4,8 @@ Follower counts are lognormal around a mean, as in real networks: most have few,
 first account is followed by everybody.
 """
 
+import asyncio
+import datetime as dt
 import math
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -12,13 +14,18 @@ import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
+from api.context import Context
+from cluster.errors import Overloaded, Unavailable
 from cluster.ids import id_at
+from db.pages import Window
 
 Numbers = NDArray[np.int64]
 
 MEAN_FOLLOWERS = 403  # of the published demonstration that we compare ourselves with (DESIGN: Rama's)
 SPREAD = 1.5  # sigma of the lognormal: the top hundredth has 20 % of all followers
 FOLLOWERS_SHARE_MAX = 0.2  # nobody but the first has more than this part of the crowd
+WARM_AT_ONCE = 128  # cold feeds asked for at once: each is about 400 probes of an index
+WARM_ROUND = 10_000
 COPY_ROWS = 200_000  # rows per piece of a COPY, 9 MB
 SEED = 403
 
@@ -62,10 +69,8 @@ class Crowd:
         return found
 
 
-def draw(*, count: int, base: int | None = None) -> Crowd:
+def draw(*, count: int) -> Crowd:
     """A crowd of `count`, the same each time."""
-    import datetime as dt
-
     rng = np.random.default_rng(SEED)
     mean = min(MEAN_FOLLOWERS, max(1, count // 8))
     wishes = rng.lognormal(math.log(mean) - SPREAD**2 / 2, SPREAD, count)
@@ -80,13 +85,22 @@ def draw(*, count: int, base: int | None = None) -> Crowd:
     keys = np.concatenate([np.arange(1, count), keys])
     keys.sort()  # np.unique would hash 40 million keys first
     keys = keys[np.append(True, keys[1:] != keys[:-1]) & ((keys >> 32) != (keys & 0xFFFFFFFF))]
+    return _sorted(keys, count=count)
+
+
+def fans(*, count: int) -> Crowd:
+    """A crowd in which everybody follows the first one, and nobody else."""
+    return _sorted(np.arange(1, count), count=count)
+
+
+def _sorted(keys: Numbers, *, count: int) -> Crowd:
     by_author = (keys & 0xFFFFFFFF).astype(np.int32)
     authors = (keys >> 32).astype(np.int32)
     turned = (by_author.astype(np.int64) << 32) | authors
     turned.sort()
     follower = (turned >> 32).astype(np.int32)
     return Crowd(
-        base=base or id_at(dt.datetime.now(dt.UTC) - dt.timedelta(days=1)),
+        base=id_at(dt.datetime.now(dt.UTC) - dt.timedelta(days=1)),
         count=count,
         follower=follower,
         followed=(turned & 0xFFFFFFFF).astype(np.int32),
@@ -172,3 +186,20 @@ async def leave(crowd: Crowd, *, url: str) -> None:
         )
     finally:
         await conn.close()
+
+
+async def warm(ctx: Context, account_ids: Sequence[int]) -> None:
+    """Touch every feed once, as people who come in the morning do."""
+    gate = asyncio.Semaphore(WARM_AT_ONCE)
+
+    async def touch(account_id: int) -> None:
+        async with gate:
+            while True:
+                try:
+                    await ctx.feeds.home(account_id=account_id, window=Window(limit=1))
+                    return
+                except (Unavailable, Overloaded):
+                    await asyncio.sleep(0.1)
+
+    for start in range(0, len(account_ids), WARM_ROUND):
+        await asyncio.gather(*(touch(each) for each in account_ids[start : start + WARM_ROUND]))

@@ -10,8 +10,7 @@ from redis import Redis
 from actors.routed_feeds import RoutedFeeds
 from api.actions import statuses, timelines
 from api.context import Context
-from cluster.errors import Overloaded, SetupError, Unavailable
-from cluster.observe import logger
+from cluster.errors import SetupError
 from db.pages import Window
 from deployments.bench import crowd as crowds
 from deployments.bench.base import Options, Result, Target
@@ -22,12 +21,9 @@ SECONDS = 60.0
 BATCH = 256  # drafts handed over at once: statuses.commit_batch_max, one commit
 WRITERS = 3  # while one batch is committed, the next is read and the last one is told
 SAMPLE = 1_000  # feeds that must equal the oracle
-WARM_AT_ONCE = 128  # cold feeds asked for at once: each is about 400 probes of an index
 BASELINE_SHARE = 0.2  # of the seconds, for ZADD
 PIPELINE = 10_000  # commands of one ZADD pipeline
 HERE_USERS_MAX = 2_000  # a larger crowd needs indexes dropped, which is not done to somebody's instance
-
-log = logger("bench")
 
 
 @dataclass(slots=True)
@@ -52,7 +48,7 @@ async def run(target: Target, options: Options) -> Result:
     await crowds.settle(crowd, url=url, alone=target.throw_away)
     seeded_s = time.monotonic() - began
     try:
-        await _warm(ctx, crowd)
+        await crowds.warm(ctx, crowd.account_ids().tolist())
         warm_s = time.monotonic() - began - seeded_s
         flow = Flow()
         figures = await _measure(ctx, crowd, flow, seconds=seconds)
@@ -70,24 +66,6 @@ async def run(target: Target, options: Options) -> Result:
         f"on average, in batches of {BATCH} through the action; {min(SAMPLE, count):,} feeds equal the oracle"
     )
     return Result("fanout", figures, baseline, did)
-
-
-async def _warm(ctx: Context, crowd: Crowd) -> None:
-    """Touch every feed once, as people who come in the morning do."""
-    ids = crowd.account_ids().tolist()
-    gate = asyncio.Semaphore(WARM_AT_ONCE)
-
-    async def touch(account_id: int) -> None:
-        async with gate:
-            while True:
-                try:
-                    await ctx.feeds.home(account_id=account_id, window=Window(limit=1))
-                    return
-                except (Unavailable, Overloaded):
-                    await asyncio.sleep(0.1)
-
-    for start in range(0, len(ids), 10_000):
-        await asyncio.gather(*(touch(account_id) for account_id in ids[start : start + 10_000]))
 
 
 async def _measure(ctx: Context, crowd: Crowd, flow: Flow, *, seconds: float) -> dict[str, float]:

@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -177,7 +178,7 @@ def _folder(home: Path | None) -> Iterator[Home]:
 
 
 def _free_port() -> int:
-    for port in PORTS:
+    for port in random.sample(PORTS, len(PORTS)):  # two benches may start at once
         if is_free("127.0.0.1", port):
             return port
     raise SetupError(f"no port between {PORTS.start} and {PORTS.stop} is free for a bench")
