@@ -35,10 +35,11 @@ class World:
     follows: dict[tuple[int, int], bool] = field(default_factory=dict)  # -> show reblogs
 
     async def add_people(self, count: int) -> list[int]:
+        # Their ids are given, so that everybody is in the same shard in every run.
         async with self.pool.connection() as conn:
             records = await conn.fetch(
-                "INSERT INTO accounts (username) SELECT 'p' || n FROM generate_series($1::int, $2::int) n"
-                " RETURNING id",
+                "INSERT INTO accounts (id, username) SELECT 1000 + n, 'p' || n"
+                " FROM generate_series($1::int, $2::int) n RETURNING id",
                 len(self.people) + 1,
                 len(self.people) + count,
             )

@@ -83,7 +83,12 @@ class FeedLaw(RuleBasedStateMachine):
         await self.world.add_people(PEOPLE)
         options = Settings(
             feeds=Feeds(
-                length_max=LENGTH, users_max=3, merge_followers_min=3, sweep_ms=1_000_000, nudge_wait_ms=1000
+                length_max=LENGTH,
+                users_max=3,
+                merge_followers_min=3,
+                sweep_ms=1_000_000,
+                nudge_wait_ms=1000,
+                lease_ms=600_000,  # nobody renews it: the loop stands still between steps
             )
         )
         self.feeds = LocalFeeds(settings=options, pool=self.pool, bus=self.bus, clock=SystemClock())  # type: ignore[arg-type]
@@ -174,6 +179,7 @@ class FeedLaw(RuleBasedStateMachine):
     @rule(shard=st.sampled_from(["feeds-0", "feeds-1"]))
     def restart(self, shard: str) -> None:
         self.run(self.feeds.restart(shard))
+        assert self.run(self.feeds.shards[shard].ready(wait_s=10.0))
         self.watched.clear()
 
     @rule()
