@@ -1,5 +1,7 @@
 """HAProxy's configuration: doors closed, forwarding headers believed from configured proxies only."""
 
+import re
+
 import pytest
 
 from deployments.haproxy import Ingress, bind_address, close_doors, ingress_rules, unavailable_answer
@@ -9,6 +11,7 @@ TEMPLATE = """global
     stats socket /tmp/admin.sock mode 666 level admin expose-fd listeners
 defaults
     mode http
+    timeout client 3600s
     errorfile 502 /tmp/500.http
     errorfile 503 /tmp/500.http
 frontend prometheus
@@ -38,6 +41,11 @@ def test_the_admin_socket_is_private_and_nothing_is_logged() -> None:
     assert "mode 600 level admin" in config
     assert "666" not in config
     assert "514" not in config
+
+
+def test_a_silent_connection_is_not_kept_for_an_hour() -> None:
+    config = close_doors(TEMPLATE, ingress())
+    assert re.findall(r"timeout (client|server) (\S+)", config) == [("server", "60s"), ("client", "60s")]
 
 
 def test_before_the_api_has_started_nothing_is_said_to_be_missing() -> None:
