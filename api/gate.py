@@ -72,6 +72,7 @@ class Gate:
             if account_id is not None:
                 await self._ctx.inbox.watch([account_id])
                 watched = [account_id]
+                await self._ctx.viewers.get(account_id)  # now, with others who come, not at the first event
             yield connection
         except asyncio.CancelledError:
             if connection.closing is None or task.uncancel():
