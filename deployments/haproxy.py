@@ -36,8 +36,8 @@ STRIPPED = (
 )
 STRIPPED_BEGINNINGS = ("x-forwarded", "x-socialflow-")
 
-# Half a body, or an answer that nobody reads or gives, keeps its connection no longer than this; Serve's hour
-# lets one machine hold every connection. Server-sent events are never silent for so long: they have heartbeats.
+# Half a body, or an answer that nobody reads or gives, keeps its connection no longer than this: Serve's hour
+# lets one machine hold every connection. Server-sent events have heartbeats, so they are never silent so long.
 IDLE = "60s"
 TIMEOUTS = f"    timeout http-request 15s\n    timeout server {IDLE}\n    timeout tunnel 1h"
 
