@@ -4,6 +4,7 @@ Clients send the same thing in many ways (`types[]=a`, `{"types": ["a"]}`, `sour
 "1", a GET with a JSON body), so there is one reader for all. Whatever is wrong ends here as a 4xx.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from types import UnionType
 from typing import Annotated, Any, ClassVar, NoReturn, TypeVar, Union, get_args, get_origin
@@ -21,6 +22,9 @@ from cluster.errors import FieldError, MalformedRequest, TooLarge
 from cluster.ids import parse_id
 
 FILES_MAX = 4  # avatar and header, or a medium and its thumbnail; nothing sends more in one request
+# A body that comes more slowly holds a place in the replica for nothing, and anybody can send many of them.
+PATIENCE_S = 15.0  # as HAProxy gives for the headers
+SLOWEST_BYTES_PER_S = 4096  # beyond that: a bad mobile connection still sends ten times as much
 FIELDS_MAX = 1000  # as Starlette; the longest real form (a filter with its keywords) has a few hundred
 
 _TRUE = frozenset(("true", "t", "1", "on", "yes"))
@@ -175,14 +179,22 @@ async def _limited(request: Request, bytes_max: int) -> AsyncGenerator[bytes, No
     if announced.isdigit() and int(announced[:20]) > bytes_max:
         raise TooLarge(f"The request has {announced[:20]} bytes; at most {bytes_max} are accepted")
     received = 0
+    chunks = request.stream()
+    started = asyncio.get_running_loop().time()
     try:
-        async for chunk in request.stream():
+        while True:
+            async with asyncio.timeout_at(started + PATIENCE_S + received / SLOWEST_BYTES_PER_S):
+                chunk = await anext(chunks, None)
+            if chunk is None:
+                return
             received += len(chunk)
             if received > bytes_max:
                 raise TooLarge(f"The request is larger than {bytes_max} bytes")
             yield chunk
     except ClientDisconnect as error:
         raise MalformedRequest("The connection closed before the request was complete") from error
+    except TimeoutError as error:
+        raise MalformedRequest("The body of the request came too slowly") from error
 
 
 _WORDS = {

@@ -296,3 +296,16 @@ def test_a_file_may_be_larger_than_a_form_and_not_larger_than_its_own_limit() ->
     body, kind = multipart(("text", b"x" * 3_000, None))
     with pytest.raises(MalformedRequest):
         read(body, kind=kind, web=web)
+
+
+def test_a_body_that_comes_too_slowly_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forms, "PATIENCE_S", 0.02)
+    slow = request(b"text=abc", kind=FORM)
+
+    async def never() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    slow._receive = never
+    with pytest.raises(MalformedRequest, match="slowly"):
+        asyncio.run(forms.read(slow, Everything))
