@@ -37,7 +37,7 @@ STRIPPED = (
 STRIPPED_BEGINNINGS = ("x-forwarded", "x-socialflow-")
 
 # Half a body, or an answer that nobody reads or gives, keeps its connection no longer than this: Serve's hour
-# lets one machine hold every connection. Server-sent events have heartbeats, so they are never silent so long.
+# lets one machine hold every connection. Server-sent events have heartbeats and are never silent for so long.
 IDLE = "60s"
 TIMEOUTS = f"    timeout http-request 15s\n    timeout server {IDLE}\n    timeout tunnel 1h"
 
