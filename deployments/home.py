@@ -74,7 +74,7 @@ class Home:
     @property
     def haproxy(self) -> Path:
         """HAProxy's configuration, admin socket and state."""
-        return self.run / "haproxy"
+        return self.run / "ha"  # Serve appends 68 characters
 
     def prepare(self) -> None:
         """Create what is missing and check the rest. Raises SetupError, saying what to mend."""
