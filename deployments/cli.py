@@ -43,6 +43,7 @@ def main() -> None:
 
 @app.command()
 def up(
+    *,
     home: HomeOption = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.", show_default="8000")] = None,
@@ -137,6 +138,7 @@ def shards(home: HomeOption = None, as_json: JsonOption = False) -> None:
 
 @app.command()
 def bench(
+    *,
     name: Annotated[str, typer.Argument(help="A bench, `all`, or `list`.")],
     home: Annotated[
         Path | None, typer.Option("--home", help="Run against this instance instead of a throw-away one.")
@@ -154,6 +156,7 @@ def bench(
 
 @admin.command("create-user")
 def create_user(
+    *,
     name: Annotated[str, typer.Argument(help="Username: letters, digits, underscores.")],
     email: Annotated[str, typer.Option(help="Address to sign in with.")],
     password: Annotated[str, typer.Option(help="At least eight characters.")],
@@ -173,6 +176,7 @@ def create_user(
 
 @admin.command()
 def grant(
+    *,
     name: Annotated[str, typer.Argument(help="Username.")],
     role: Annotated[str, typer.Option(help="user, moderator, admin or owner.")],
     home: HomeOption = None,
