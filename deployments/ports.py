@@ -77,7 +77,13 @@ def reserve_api_port(host: str, port: int) -> socket.socket:
     check_api_port(host, port)
     held = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    held.bind((host, port))
+    try:
+        held.bind((host, port))
+    except OSError:
+        # For a minute the kernel still holds connections of the server that was here before. Kept like this,
+        # the port looks free to another start: better than no restart.
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind((host, port))
     return held
 
 
