@@ -14,7 +14,7 @@ from rich.text import Text
 
 from cluster.errors import SetupError, SocialFlowError
 from deployments.environment import Seed, load, masked
-from deployments.running import settings_of_running
+from deployments.running import known_settings, settings_of_running
 
 app = typer.Typer(
     name="socialflow",
@@ -89,7 +89,7 @@ def doctor(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """Is everything there, and is it right? One line of mend for what is not."""
     from deployments.doctor import examine, render
 
-    settings, place = load(home=home)
+    settings, place = known_settings(home)
     findings = examine(settings, place)
     if as_json:
         typer.echo(json.dumps([finding.as_dict() for finding in findings], indent=1))
@@ -118,7 +118,7 @@ def seed(
 @app.command("settings")
 def show_settings(home: HomeOption = None, as_json: JsonOption = False) -> None:
     """The effective settings, secrets masked. SOCIALFLOW_FEEDS__SHARDS=4 sets feeds.shards."""
-    settings, _ = load(home=home)
+    settings, _ = known_settings(home)
     tree = masked(settings)
     _print(tree, as_json=as_json, text="\n".join(_flat(tree)))
 

@@ -110,7 +110,8 @@ def _start(
         from deployments.seed import seed
 
         logins = seed(plan.settings, plan.home)
-        say("twelve people" if logins and "password" in logins[0] else "as it was")
+        fresh = "twelve people" if logins and "password" in logins[0] else "as it was"
+        say(fresh if logins else "its logins are refused where others can reach this server")
     return logins
 
 

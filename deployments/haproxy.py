@@ -93,6 +93,7 @@ def close_doors(config: str, ingress: Ingress) -> str:
     config = _replace(config, r"^\s*bind :(\d+)$", r"    bind 127.0.0.1:\1")
     config = _replace(config, r"^\s*bind \*:(\d+)$", r"  bind 127.0.0.1:\1")
     config = re.sub(r"(errorfile 50[234]) \S+", rf"\1 {ingress.error_file}", config)
+    config = _replace(config, r"^(\s*retry-on conn-failure)$", r"\1 empty-response")
     config = _replace(config, r"^(\s*)timeout client \S+$", rf"\1timeout client {IDLE}")
     config = _replace(config, r"^defaults$", f"defaults\n{TIMEOUTS}")
     # The API is at the root, so a path without an application means that it has not started yet.
@@ -142,6 +143,8 @@ def ingress_rules(ingress: Ingress) -> list[str]:
                 f"http-request set-var(txn.client) req.hdr_ip(x-forwarded-for,-{hop}) "
                 f"if {{ var(txn.client) -m ip {networks} }}"
             )
+    # A replica that died over a request may have done what it asked: only readers are sent on to another.
+    rules.append("http-request disable-l7-retry unless { method GET HEAD }")
     rules += [f"http-request del-header {beginning} -m beg" for beginning in STRIPPED_BEGINNINGS]
     rules += [f"http-request del-header {name}" for name in STRIPPED]
     rules.append(f'http-request set-header {HEADER} "{ingress.secret} %[var(txn.client)] %[var(txn.scheme)]"')

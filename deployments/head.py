@@ -56,6 +56,7 @@ def server_variables(settings: Settings, *, home: Home, ports: Ports) -> dict[st
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(haproxy),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(haproxy / "server-state"),
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",  # a line a request to a Python actor
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",  # three in a row fail before a dead HAProxy is replaced
         "RAY_SERVE_HAPROXY_MAXCONN": str(connections_max(settings)),
         "RAY_SERVE_HAPROXY_NBTHREAD": str(os.cpu_count() or 1),
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(SOCKETS_OUTLIVE_RELOAD_S),
