@@ -1,4 +1,4 @@
-"""The shape of the code, kept by tests: sizes, docstrings, who may read the environment or know Ray, SQL that prepares."""
+"""The shape of the code, kept by tests: sizes, docstrings, who may know Ray, SQL that prepares."""
 
 import ast
 import importlib

@@ -1,4 +1,4 @@
-"""Fixtures of the api ring: the real app in this process (`client`), or on a loopback port (`live_server`)."""
+"""Fixtures of the api ring: the real app in this process (`client`) or on a loopback port (`live_server`)."""
 
 import asyncio
 import socket
@@ -111,7 +111,7 @@ class _Thread:
                 config = uvicorn.Config(Front(world.context), lifespan="off", log_level="warning")
                 server = uvicorn.Server(config)
                 task = asyncio.create_task(server.serve(sockets=[self._bound]))
-                while not server.started:
+                while not server.started:  # noqa: ASYNC110 - uvicorn has a flag, not an event
                     await asyncio.sleep(0.01)
                 self._world = world
                 self._ready.set()
