@@ -4,6 +4,7 @@ Without Ray it is an ordinary object with coroutines; `actors/supervise.py` make
 """
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
@@ -350,6 +351,7 @@ class FeedShard:
         return {
             "shard": self._name,
             "ready": await self.ready(),
+            "pid": os.getpid(),
             "epoch": self._epoch,
             "swept_ago_s": self._clock.monotonic() - self._swept_at,
             "swept_to": [self._position.tx, self._position.id],

@@ -1,0 +1,130 @@
+"""Bytes a user: growth of the feed shards over 200,000 full rings, and of the follow index over its edges."""
+
+import asyncio
+import ctypes
+import gc
+import sys
+from typing import Any
+
+import psutil
+from redis import Redis
+
+from actors.routed_feeds import RoutedFeeds
+from actors.states.feed_index import FollowIndex
+from api.actions import statuses
+from api.context import Context
+from cluster.errors import SetupError
+from db.pages import Window
+from deployments.bench import crowd as crowds
+from deployments.bench.base import Options, Result, Target
+from deployments.bench.crowd import Crowd
+
+USERS = 200_000
+ABSENT_SHARE = 0.5  # beside every two who sign in there is one who never did
+EDGES_USERS = 40_000  # whose edges are laid into one index: 8 million of a shard's half
+BATCH = 100
+SAMPLE = 200
+
+
+async def run(target: Target, options: Options) -> Result:
+    """Everybody follows one author: fill all rings with his posts, and read the shards' resident memory."""
+    count = options.users or USERS
+    if not target.throw_away:
+        raise SetupError("memory fills the shards of an instance: leave out --home")
+    ctx = target.ctx
+    crowd = crowds.fans(count=round(count * (1 + ABSENT_SHARE)))
+    await crowds.settle(crowd, url=target.settings.postgres.url, alone=True)
+    length = ctx.settings.feeds.length_max
+    empty = await _resident(ctx)
+    await _post(ctx, crowd, count=BATCH)  # what a shard needs to work at all is not counted per user
+    absent = await _resident(ctx)
+    present = crowd.account_ids()[:count].tolist()
+    await crowds.warm(ctx, present)
+    await _post(ctx, crowd, count=length)
+    full = await _resident(ctx)
+    for account_id in present[:: max(1, count // SAMPLE)]:
+        part = await ctx.feeds.home(account_id=account_id, window=Window(limit=length))
+        if len(part.ids) != length:
+            raise SetupError(f"a ring has {len(part.ids)} entries and not {length}: the figures are void")
+    figures = {
+        "bytes_per_user": (full - absent) / count,
+        "bytes_per_user_never_signed_in": max(0, absent - empty) / (crowd.count - count),
+        "users": float(count),
+        "shards_resident_bytes": float(full),
+        "index_bytes_per_edge_and_direction": await _index_bytes_apart(min(count, EDGES_USERS)),
+    }
+    baseline = {"valkey_bytes_per_user": _sorted_set(target.settings.redis.url, length=length)}
+    figures["ratio"] = baseline["valkey_bytes_per_user"] / figures["bytes_per_user"]
+    did = (
+        f"{count:,} feeds of {length} entries in {ctx.settings.feeds.shards} shards, "
+        f"{crowd.count - count:,} people who never signed in; beside a sorted set of as many entries"
+    )
+    return Result("memory", figures, baseline, did)
+
+
+async def _post(ctx: Context, crowd: Crowd, *, count: int) -> None:
+    for start in range(0, count, BATCH):
+        drafts = [
+            statuses.Draft(crowd.base, f"Number {start + place}.", "public", sensitive=False, language="en")
+            for place in range(min(BATCH, count - start))
+        ]
+        ids = await statuses.post_many(ctx, drafts)
+        await _see(ctx, reader=crowd.base + 1, status_id=ids[-1])
+
+
+async def _see(ctx: Context, *, reader: int, status_id: int) -> None:
+    window = Window(limit=1)
+    ids: tuple[int, ...] = ()
+    while status_id not in ids:
+        await asyncio.sleep(0.05)
+        ids = (await ctx.feeds.home(account_id=reader, window=window)).ids
+
+
+async def _resident(ctx: Context) -> int:
+    """Bytes of memory that the shard processes hold."""
+    assert isinstance(ctx.feeds, RoutedFeeds)
+    return sum(psutil.Process(entry["pid"]).memory_info().rss for entry in await ctx.feeds.stats())
+
+
+async def _index_bytes_apart(users: int) -> float:
+    """Measure the index in a process of its own: rings and a server's other work would hide it."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "deployments.bench.memory", str(users), stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    return float(output)
+
+
+def _index_bytes(users: int) -> float:
+    """Resident bytes per edge and direction of half a crowd's edges, as one of two shards has them."""
+    crowd = crowds.draw(count=users)
+    index = FollowIndex()
+    ids = crowd.account_ids()
+    _follow(index, crowd, ids, row=0)
+    gc.collect()
+    # What drawing the crowd freed must not serve the index unseen.
+    ctypes.CDLL(None).malloc_trim(0)
+    before = psutil.Process().memory_info().rss
+    for row in range(1, users // 2):
+        _follow(index, crowd, ids, row=row)
+    gc.collect()
+    return (psutil.Process().memory_info().rss - before) / index.edges / 2
+
+
+def _follow(index: FollowIndex, crowd: Crowd, ids: Any, *, row: int) -> None:
+    start, stop = crowd.follower_starts[row], crowd.follower_starts[row + 1]
+    index.add(row, authors=(int(ids[row]), *ids[crowd.followed[start:stop]].tolist()))
+
+
+def _sorted_set(url: str, *, length: int) -> float:
+    """What one such feed takes in Valkey."""
+    client = Redis.from_url(url, db=9)
+    client.zadd("home", {str(number << 20): number << 20 for number in range(2**40, 2**40 + length)})
+    taken: Any = client.memory_usage("home", samples=0)
+    client.flushdb()
+    client.close()
+    return float(taken)
+
+
+if __name__ == "__main__":
+    print(_index_bytes(int(sys.argv[1])))
