@@ -54,6 +54,7 @@ class Pool:
                         command_timeout=self._settings.statement_timeout_ms / 1000,
                         server_settings={"application_name": "socialflow", "jit": "off"},
                         init=_prepare_connection,
+                        reset=_leave_as_it_is,
                     )
                 except LOST as error:
                     raise Unavailable("the database does not answer") from error
@@ -106,6 +107,11 @@ class Pool:
             if ordered:
                 await connection.execute("SELECT pg_advisory_xact_lock($1)", ORDER_LOCK)
             yield connection
+
+
+async def _leave_as_it_is(_connection: Any) -> None:
+    """asyncpg has rolled back what was open. Its own reset would cost a round trip after every use, to undo
+    what nothing here does: session-wide settings, locks, cursors and listeners."""
 
 
 async def _prepare_connection(connection: Any) -> None:
