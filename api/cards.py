@@ -107,10 +107,14 @@ class Cards:
     async def _load_statuses(self, ids: Sequence[int]) -> dict[int, Card]:
         async with self._pool.connection() as conn:
             records = await queries.statuses(conn, ids=ids)
-            originals = [record["id"] for record in records if record["reblog_of_id"] is None]
-            media = _grouped(await queries.media(conn, status_ids=originals) if originals else [])
-            mentions = _grouped(await queries.mentions(conn, status_ids=originals) if originals else [])
-            tags = _grouped(await queries.tags(conn, status_ids=originals) if originals else [])
+            # Most posts have nothing of one kind or another, and a question not asked is a round trip less.
+            with_media, mentioning, tagged = (
+                [record["id"] for record in records if record[kind]]
+                for kind in ("has_media", "has_mentions", "has_tags")
+            )
+            media = _grouped(await queries.media(conn, status_ids=with_media) if with_media else [])
+            mentions = _grouped(await queries.mentions(conn, status_ids=mentioning) if mentioning else [])
+            tags = _grouped(await queries.tags(conn, status_ids=tagged) if tagged else [])
         cards: dict[int, Card] = {}
         for record in records:
             status_id = record["id"]

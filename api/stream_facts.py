@@ -57,13 +57,8 @@ def guarded(card: Card) -> bool:
 async def gather(ctx: Context, hub: Hub, round_: Sequence[Targets]) -> Facts:
     """Everything that this round needs. Raises Unavailable."""
     facts = Facts()
-    changed = [
-        targets.delivery.row.event.status_id
-        for targets in round_
-        if isinstance(targets.delivery.row.event, StatusPosted | StatusEdited)
-    ]
     facts.cards, facts.viewers = await asyncio.gather(
-        ctx.cards.get_many(dict.fromkeys(changed)), _viewers(ctx, _accounts(hub, round_))
+        _cards(ctx, round_), _viewers(ctx, _accounts(hub, round_))
     )
     edited = {
         targets.delivery.row.event.status_id
@@ -84,6 +79,26 @@ async def gather(ctx: Context, hub: Hub, round_: Sequence[Targets]) -> Facts:
     if questions:
         await asyncio.gather(*questions)
     return facts
+
+
+async def _cards(ctx: Context, round_: Sequence[Targets]) -> dict[int, Card]:
+    """The statuses of this round. Events name whatever they are drawn with, so all of it is asked for at once
+    and not one after the other."""
+    statuses: set[int] = set()
+    parts: set[int] = set()
+    authors: set[int] = set()
+    for targets in round_:
+        event = targets.delivery.row.event
+        if isinstance(event, StatusPosted | StatusEdited):
+            statuses.add(event.status_id)
+            authors.add(event.account_id)
+        if isinstance(event, StatusPosted) and event.reblog_of_id and event.reblog_of_account_id:
+            parts.add(event.reblog_of_id)
+            authors.add(event.reblog_of_account_id)
+    if not statuses:
+        return {}
+    found, *_ = await asyncio.gather(ctx.cards.get_many(statuses | parts), ctx.cards.accounts(authors))
+    return {status_id: card for status_id, card in found.items() if status_id in statuses}
 
 
 def _accounts(hub: Hub, round_: Sequence[Targets]) -> set[int]:

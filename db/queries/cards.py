@@ -15,7 +15,10 @@ STATUSES = """
         accounts.username::text AS username,
         coalesce(stats.replies, 0) AS replies, coalesce(stats.reblogs, 0) AS reblogs,
         coalesce(stats.favourites, 0) AS favourites,
-        apps.name AS app_name, apps.website AS app_website
+        apps.name AS app_name, apps.website AS app_website,
+        EXISTS (SELECT FROM media WHERE media.status_id = statuses.id) AS has_media,
+        EXISTS (SELECT FROM status_mentions mention WHERE mention.status_id = statuses.id) AS has_mentions,
+        EXISTS (SELECT FROM status_tags WHERE status_tags.status_id = statuses.id) AS has_tags
     FROM statuses
     JOIN accounts ON accounts.id = statuses.account_id
     LEFT JOIN status_stats stats ON stats.status_id = statuses.id
@@ -25,7 +28,8 @@ STATUSES = """
 
 
 async def statuses(conn: Connection, *, ids: Sequence[int]) -> list[Record]:
-    """The columns of `Status`, with author's name, counts and application; in no order."""
+    """The columns of `Status`, with author's name, counts, application and what else there is to ask for; in
+    no order."""
     return await conn.fetch(STATUSES, ids)
 
 
