@@ -41,6 +41,9 @@ STRIPPED_BEGINNINGS = ("x-forwarded", "x-socialflow-")
 IDLE = "60s"
 TIMEOUTS = f"    timeout http-request 15s\n    timeout server {IDLE}\n    timeout tunnel 1h"
 
+# While no replica runs, Serve keeps requests until there is one again: people are told before they give up.
+ANSWER = "http-request set-timeout server 8s unless { req.hdr(content-type) -m beg multipart/ }"
+
 UNAVAILABLE = (
     "HTTP/1.1 503 Service Unavailable\r\n"
     "content-type: application/json; charset=utf-8\r\n"
@@ -95,6 +98,7 @@ def close_doors(config: str, ingress: Ingress) -> str:
     config = re.sub(r"(errorfile 50[234]) \S+", rf"\1 {ingress.error_file}", config)
     config = _replace(config, r"^(\s*retry-on conn-failure)$", r"\1 empty-response")
     config = _replace(config, r"^(\s*)timeout client \S+$", rf"\1timeout client {IDLE}")
+    config = re.sub(r"^backend http-api$", f"backend http-api\n    {ANSWER}", config, flags=re.MULTILINE)
     config = _replace(config, r"^defaults$", f"defaults\n{TIMEOUTS}")
     # The API is at the root, so a path without an application means that it has not started yet.
     config = _replace(config, r"^(backend default_backend)\n\s*http-request return status 404 .*$", NOT_YET)

@@ -12,6 +12,7 @@ TEMPLATE = """global
 defaults
     mode http
     timeout client 3600s
+    retry-on conn-failure
     errorfile 502 /tmp/500.http
     errorfile 503 /tmp/500.http
 frontend prometheus
@@ -21,6 +22,10 @@ frontend http_frontend
     # rest
 backend default_backend
     http-request return status 404 content-type text/plain lf-string "Path '%[path]' not found."
+backend http-streaming
+    log global
+backend http-api
+    log global
 listen stats
   bind *:8404
 """
@@ -45,7 +50,23 @@ def test_the_admin_socket_is_private_and_nothing_is_logged() -> None:
 
 def test_a_silent_connection_is_not_kept_for_an_hour() -> None:
     config = close_doors(TEMPLATE, ingress())
-    assert re.findall(r"timeout (client|server) (\S+)", config) == [("server", "60s"), ("client", "60s")]
+    assert re.findall(r"^ *timeout (client|server) (\S+)", config, re.MULTILINE) == [
+        ("server", "60s"),
+        ("client", "60s"),
+    ]
+
+
+def test_the_api_answers_in_time_also_while_no_replica_runs_but_uploads_may_take_longer() -> None:
+    lines = close_doors(TEMPLATE, ingress()).splitlines()
+    rule = "    http-request set-timeout server 8s unless { req.hdr(content-type) -m beg multipart/ }"
+    assert lines[lines.index("backend http-api") + 1] == rule
+    assert lines.count(rule) == 1
+
+
+def test_only_a_read_is_sent_again_when_a_replica_dies_over_it() -> None:
+    config = close_doors(TEMPLATE, ingress())
+    assert "retry-on conn-failure empty-response" in config
+    assert "http-request disable-l7-retry unless { method GET HEAD }" in config
 
 
 def test_before_the_api_has_started_nothing_is_said_to_be_missing() -> None:
