@@ -29,6 +29,7 @@ LOSSES = Metric("socialflow_inbox_losses_total", "Times that deliveries of a sha
 
 CHANNEL = "socialflow:replica:{}"
 STALE_S = 1.0  # four heartbeats (250 ms): a shard that is silent for longer may be telling us things in vain
+NEVER = float("-inf")
 OVERTAKEN_S = 0.005  # a batch that only took another connection than the next one arrives within this
 CATCH_UP_ATTEMPTS = 4
 RETRY_S = 0.25  # between attempts to reach a shard; its replacement needs 0.3-0.5 s (RAY.md)
@@ -59,6 +60,8 @@ class Inbox:
         self._held_max = settings.feeds.replica_batches_max
         self._tracks = {name: Track(self._held_max) for name in topology.feed_shards(settings)}
         self._heard_at: dict[str, float] = {}
+        self._stale_at: dict[str, float] = {}
+        self._any_stale_at = NEVER
         self._catching_up: set[str] = set()
         self._watching_anew: Counter[str] = Counter()
         self._listeners: list[Listener] = []
@@ -95,12 +98,16 @@ class Inbox:
 
     def fresh(self, shard: str | None = None) -> bool:
         """Whether nothing can have been missed: news of the shard (or of all) within the last second."""
-        oldest = self._clock.monotonic() - STALE_S
-        names = self._tracks if shard is None else (shard,)
-        return all(self._heard_at.get(name, 0) >= oldest and self._in_step(name) for name in names)
+        stale_at = self._any_stale_at if shard is None else self._stale_at.get(shard, NEVER)
+        return self._clock.monotonic() <= stale_at
 
-    def _in_step(self, shard: str) -> bool:
-        return shard not in self._catching_up and not self._watching_anew[shard]
+    def _judge(self, shard: str) -> None:
+        """Settle until when news of a shard count as fresh; `fresh` is asked too often to work it out."""
+        in_step = shard not in self._catching_up and not self._watching_anew[shard]
+        self._stale_at[shard] = (
+            self._heard_at[shard] + STALE_S if in_step and shard in self._heard_at else NEVER
+        )
+        self._any_stale_at = min(self._stale_at.get(name, NEVER) for name in self._tracks)
 
     def shard_of(self, account_id: int) -> str | None:
         """The shard of an account that is being watched."""
@@ -198,15 +205,19 @@ class Inbox:
             track.reset()
         self._heard_at[shard] = now
         self._take(shard, track.accept(batch))
+        self._judge(shard)
 
     def _take(self, shard: str, batches: list[Batch]) -> None:
         track = self._tracks[shard]
         if track.take_loss():
+            self._watching_anew[shard] += 1
+            self._judge(shard)
             self._lose(shard)
             self._spawn(self._watch_anew(shard))
         self._deliver(batches)
         if track.missing and shard not in self._catching_up:
             self._catching_up.add(shard)
+            self._judge(shard)
             self._spawn(self._catch_up(shard))
 
     async def _catch_up(self, shard: str) -> None:
@@ -221,6 +232,7 @@ class Inbox:
             self._take(shard, track.give_up())
         finally:
             self._catching_up.discard(shard)
+            self._judge(shard)
         self._take(shard, [])
 
     async def _ask_for_missing(self, shard: str, track: Track) -> bool:
@@ -237,7 +249,6 @@ class Inbox:
         return batches is not None or track.epoch != epoch
 
     async def _watch_anew(self, shard: str) -> None:
-        self._watching_anew[shard] += 1
         try:
             await self._until_done(self._feeds.register, primary=True)
             mine = [account for account in self._references if self._shard_of.get(account, shard) == shard]
@@ -248,6 +259,7 @@ class Inbox:
             self._unwanted.update((account, None) for account in mine if account not in self._references)
         finally:
             self._watching_anew[shard] -= 1
+            self._judge(shard)
 
     async def _until_done(self, call: Callable[..., Awaitable[Any]], **arguments: Any) -> None:
         for attempt in itertools.count(1):
