@@ -50,16 +50,20 @@ def up(
     public_url: Annotated[str | None, typer.Option(help="What people see, if a proxy is in front.")] = None,
     seed: Annotated[str, typer.Option(help="demo: twelve people to look around with; none.")] = "demo",
     detach: Annotated[bool, typer.Option("--detach", help="Return when the server answers.")] = False,
+    with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Start everything, print each step, and stay until Ctrl-C."""
     from deployments.foreground import run_detached, run_here
+    from deployments.processes import end_with_parent
 
     settings, place = load(home=home, host=host, port=port, public_url=public_url, seed=_seed_name(seed))
     if detach:
         options = {"--host": host, "--port": port, "--public-url": public_url, "--seed": seed}
         given = [str(part) for name, value in options.items() if value is not None for part in (name, value)]
         raise typer.Exit(run_detached(place, given, as_json=as_json))
+    if with_parent:
+        end_with_parent()
     raise typer.Exit(run_here(settings, place, seed=_seed_name(seed), as_json=as_json))
 
 

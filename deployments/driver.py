@@ -5,7 +5,6 @@ Apart from it, because Ray ends a driver at once, without any clean-up, when its
 """
 
 import contextlib
-import ctypes
 import os
 import pickle
 import signal
@@ -21,10 +20,10 @@ from typing import IO
 from cluster.errors import SocialFlowError
 from cluster.settings import Settings
 from deployments.environment import Seed
-from deployments.haproxy import PDEATHSIG
 from deployments.head import Head
 from deployments.home import Home
 from deployments.ports import Ports
+from deployments.processes import end_with_parent
 from deployments.report import JsonReport, last_telling_line, own_terminal
 from deployments.steps import Steps
 
@@ -46,7 +45,7 @@ class Plan:
 
 def main() -> None:
     """Run until told to stop by SIGTERM, which also comes when the supervisor dies."""
-    ctypes.CDLL(None).prctl(PDEATHSIG, signal.SIGTERM)
+    end_with_parent()
     plan: Plan = pickle.load(sys.stdin.buffer)  # noqa: S301 - our own parent wrote it
     with own_terminal(plan.home.logs / "up.log") as out:
         code = _run(plan, JsonReport(out), sys.stdin.buffer)

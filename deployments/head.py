@@ -18,6 +18,7 @@ from cluster.topology import NAMESPACE
 from deployments.haproxy import FILE_VARIABLE, Ingress
 from deployments.home import Home
 from deployments.ports import Ports
+from deployments.processes import visit
 
 if TYPE_CHECKING:
     from ray._private.node import Node
@@ -37,6 +38,7 @@ def client_variables(home: Home) -> dict[str, str]:
         "RAY_USAGE_STATS_ENABLED": "0",
         # Despite its name: off means that a node's address is loopback, on Linux too.
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_worker_niceness": "0",  # by default 15: shards, replicas and HAProxy would come after anything else
         "RAY_OBJECT_STORE_ALLOW_SLOW_STORAGE": "1",  # containers have 64 MB of /dev/shm
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
@@ -139,6 +141,7 @@ class Head:
 def prepare_to_join(home: Home) -> None:
     """Set what Ray reads when it is imported, in a process that will join this home's Ray."""
     assert "ray" not in sys.modules, "too late: Ray has read its environment"
+    visit(home)
     os.environ.pop("RAY_ADDRESS", None)
     os.environ.update(client_variables(home))
 

@@ -62,6 +62,11 @@ class Home:
         return self.root / "instance.json"
 
     @property
+    def visitors(self) -> Path:
+        """Open in processes that joined the instance without being part of it."""
+        return self.root / "visitors"
+
+    @property
     def ray_token(self) -> Path:
         """The token without which this instance's Ray answers nobody."""
         return self.root / "ray-token"

@@ -17,29 +17,37 @@ import psutil
 
 from deployments.home import Home
 
-PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # prctl(2)
 
 
 def leftovers(home: Home) -> list[psutil.Process]:
     """Every process of this instance, except the calling one and its ancestors."""
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    folders = (f"{home.run}/", f"{home.logs}/")
     return [
         psutil.Process(pid)
         for pid in psutil.pids()
-        if pid not in spared and _opens_below(pid, folders) and psutil.pid_exists(pid)
+        if pid not in spared and _is_part_of(home, pid) and psutil.pid_exists(pid)
     ]
 
 
-def _opens_below(pid: int, folders: tuple[str, ...]) -> bool:
+def visit(home: Home) -> None:
+    """Mark this process as one that only joins the instance's Ray, whose logs it opens: not a part of it."""
+    os.open(home.visitors, os.O_RDWR | os.O_CREAT, 0o600)  # open until the process ends
+
+
+def _is_part_of(home: Home, pid: int) -> bool:
+    part = False
     try:
         for entry in os.scandir(f"/proc/{pid}/fd"):
             with contextlib.suppress(OSError):
-                if str(Path(entry.path).readlink()).startswith(folders) and _writes(pid, entry.name):
-                    return True
+                path = str(Path(entry.path).readlink())
+                if path == str(home.visitors):
+                    return False
+                if not part and path.startswith((f"{home.run}/", f"{home.logs}/")):
+                    part = _writes(pid, entry.name)
     except OSError:  # not ours, or gone
         return False
-    return False
+    return part
 
 
 def _writes(pid: int, descriptor: str) -> bool:
@@ -48,6 +56,11 @@ def _writes(pid: int, descriptor: str) -> bool:
         if line.startswith("flags:"):
             return int(line.split()[1], 8) & os.O_ACCMODE != os.O_RDONLY
     return False
+
+
+def end_with_parent() -> None:
+    """Get SIGTERM when whoever started this process dies."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def adopt_orphans() -> None:

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -144,22 +145,26 @@ def _instance(name: str, home: Path | None) -> Iterator[tuple[Home, bool]]:
 
 
 def start_instance(home: Home, *, port: int, environment: dict[str, str]) -> dict[str, Any]:
-    """Start an instance and wait until it answers; what it says about its start. Raises SetupError."""
-    command = [sys.executable, "-m", "deployments.cli", "up", "--detach", "--json", "--seed", "none"]
+    """Start an instance and wait until it answers; what it says about its start. It ends with this process.
+
+    Raises SetupError.
+    """
+    command = [sys.executable, "-m", "deployments.cli", "up", "--with-parent", "--json", "--seed", "none"]
     command += ["--home", str(home.root), "--port", str(port)]
-    done = subprocess.run(
-        command,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
+    child = subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    ending: dict[str, Any] = {}
+    for line in child.stdout:
+        ending = json.loads(line)
+        if "ready" in ending or "error" in ending:
+            break
+    threading.Thread(target=child.stdout.read, daemon=True).start()  # it may say more, to nobody
+    if "ready" not in ending:
+        child.wait()
         log = home.logs / "up.log"
         sys.stderr.write(log.read_text(errors="replace")[-LOG_SHOWN:] if log.exists() else "")
-        raise SetupError(f"the instance to measure did not start: {done.stderr.strip().splitlines()[-1]}")
-    started: dict[str, Any] = json.loads(done.stdout)
-    return started
+        raise SetupError(f"the instance to measure did not start: {ending.get('error', 'no reason given')}")
+    return dict(ending["ready"])
 
 
 @contextlib.contextmanager
