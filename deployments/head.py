@@ -38,7 +38,7 @@ def client_variables(home: Home) -> dict[str, str]:
         "RAY_USAGE_STATS_ENABLED": "0",
         # Despite its name: off means that a node's address is loopback, on Linux too.
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-        "RAY_worker_niceness": "0",  # by default 15: shards, replicas and HAProxy would come after anything else
+        "RAY_worker_niceness": "0",  # by default 15: our shards and HAProxy would come last
         "RAY_OBJECT_STORE_ALLOW_SLOW_STORAGE": "1",  # containers have 64 MB of /dev/shm
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
