@@ -52,6 +52,14 @@ def test_postgres_and_valkey_are_started_again(alpha: Machine) -> None:
             assert set(answers) <= {200, 503}
 
 
+def test_haproxy_is_started_again(alpha: Machine) -> None:
+    for process in leftovers(alpha.home):
+        if process.name() == "haproxy":
+            process.kill()
+    assert eventually(lambda: status_of(alpha) == 0, seconds=2)
+    assert eventually(lambda: status_of(alpha) == 200, seconds=20)  # Serve's own pace takes up to 35
+
+
 def test_after_the_supervisor_is_killed_the_next_start_has_everything(alpha: Machine) -> None:
     login = alpha.started["logins"][2]
     token = sign_in(alpha, login)
