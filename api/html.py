@@ -27,7 +27,7 @@ def page(
 
     `form_action`: where its forms may lead, redirects included."""
     nonce = secrets.token_urlsafe(16)
-    body = _TEMPLATES.get_template(template).render(nonce=nonce, **(values or {}))
+    body = _TEMPLATES.get_template(template).render(nonce=nonce, asset=assets.address, **(values or {}))
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; img-src 'self'; form-action {form_action}; "
         "frame-ancestors 'none'; base-uri 'none'"
