@@ -20,6 +20,10 @@ FLAGS = (
     "--no-sandbox",  # the tests may run as root
     "--disable-gpu",
     "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--disable-sync",
+    "--disable-background-networking",  # it asks nobody but the server under test
+    "--disable-component-update",
     "--no-first-run",
     "--remote-debugging-port=0",
     "--window-size=1200,900",
