@@ -170,9 +170,11 @@ async def flood(address: Address, author: Guest, fans: Sequence[Guest], *, secon
                 await asyncio.sleep(POLL_S)
 
         looking = asyncio.create_task(keep_looking())
-        await asyncio.gather(*(keep_posting(Poster(address, author.token)) for _ in range(POSTERS)))
-        looking.cancel()
-        await asyncio.wait([looking])
+        try:
+            await asyncio.gather(*(keep_posting(Poster(address, author.token)) for _ in range(POSTERS)))
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
         last = await readers.drain(posted * len(fans))
         return readers.frames / (last - began)
 
