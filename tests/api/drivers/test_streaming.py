@@ -1,6 +1,7 @@
 """Mastodon.py listens: server-sent events and its websocket, with run_async as bots use it."""
 
 import queue
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -43,7 +44,8 @@ def listening(stream: Callable[..., Any], *args: object, **options: object) -> I
     handle = stream(*args, ear, run_async=True, **options)
     eventually(handle.is_receiving)
     yield ear
-    handle.close()
+    # It waits until its reading thread wakes up, at the next heartbeat.
+    threading.Thread(target=handle.close, daemon=True).start()
 
 
 def test_a_user_hears_posts_notifications_edits_and_deletions(meet: Meet) -> None:
