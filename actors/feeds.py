@@ -5,7 +5,7 @@ Without Ray it is an ordinary object with coroutines; `actors/supervise.py` make
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -67,6 +67,7 @@ class FeedShard:
         self._news = asyncio.Event()
         self._publishing = asyncio.Lock()
         self._sweeping = asyncio.Lock()
+        self._applying = asyncio.Lock()
         self._retired = False
         self._lease_until = 0.0
         self._swept_at = 0.0
@@ -217,10 +218,9 @@ class FeedShard:
                         else []
                     )
                 await self._mend(state, rows)
-                # No await from here on: what was told meanwhile is applied once.
-                state.swept(step.ids, rows)
+                # What is told meanwhile is applied once: only in here is it decided what is new.
+                await self._events(state.swept(step.ids, rows))
                 self._position = step.position
-                self._after_events()
                 found = len(step.ids)
             self._swept_at = asked_at
 
@@ -260,8 +260,16 @@ class FeedShard:
                         conn, upto=upto, keep_s=self._settings.outbox_keep_s, limit=PRUNE_ROWS
                     )
 
-    def _after_events(self) -> None:
-        """Wake whoever has work after events were applied."""
+    async def _events(self, slices: Iterator[None]) -> None:
+        """Apply events, one teller or sweep at a time, letting reads in between slices."""
+        async with self._applying:
+            for _ in slices:
+                self._wake()
+                await asyncio.sleep(0)
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let those go to work whom events gave some."""
         if self._state.replicas.waiting:
             self._news.set()
         self._loader.reload()
@@ -293,8 +301,7 @@ class FeedShard:
         state = await self._open()
         rows = [OutboxRow.from_wire(wire) for wire in orjson.loads(payload) if wire[1] in EVENTS]
         await self._mend(state, rows)
-        state.told(rows)
-        self._after_events()
+        await self._events(state.told(rows))
 
     async def _mend(self, state: FeedState, rows: Sequence[OutboxRow]) -> None:
         """Apply what was posted before these rows and has not arrived. Raises Unavailable."""

@@ -6,7 +6,7 @@ that the last owner had not published come again from the outbox. Awaits nothing
 """
 
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,7 @@ from cluster.sharding import slot_of
 from db.pages import Window
 
 REMOVE_ROWS = 1024  # rings searched for a deleted status at once: 5 MB, about 3 ms; the rest follows in steps
+SLICE_PUTS = 200_000  # deliveries between two chances to read: 5-10 ms
 EVICT_ROWS = 32  # feeds that leave at once when the shard is full: finding them costs more than dropping them
 NEVER = np.iinfo(np.int64).max
 
@@ -70,6 +71,7 @@ class FeedState:
         self._gone: dict[int, int] = {}  # deleted statuses whose deletion was not swept yet -> its outbox row
         self._removals: deque[tuple[int, Rows]] = deque()
         self._puts: tuple[list[int], list[Rows]] = ([], [])
+        self._waiting_puts = 0
         self.loads = Loads()
         self.applied = Applied(forgotten=forgotten)
         self.chain = Chain(newest)
@@ -204,15 +206,17 @@ class FeedState:
 
     # -- events -------------------------------------------------------------------------------------------
 
-    def told(self, rows: Iterable[OutboxRow]) -> None:
-        """Apply what a teller brought, unless it was applied already."""
+    def told(self, rows: Iterable[OutboxRow]) -> Iterator[None]:
+        """Apply what a teller brought, unless it was applied already. Yields between slices of work, so that
+        reads can go in between; no other events may."""
         by_id = {row.id: row for row in rows}
-        self._apply([by_id[identifier] for identifier in sorted(self.applied.take_told(by_id))])
+        yield from self._apply([by_id[identifier] for identifier in sorted(self.applied.take_told(by_id))])
 
-    def swept(self, ids: Sequence[int], rows: Iterable[OutboxRow]) -> None:
-        """The sweep passed these ids; `rows` has at least those of them that were not applied."""
+    def swept(self, ids: Sequence[int], rows: Iterable[OutboxRow]) -> Iterator[None]:
+        """The sweep passed these ids; `rows` has at least those of them that were not applied. Yields as
+        `told` does."""
         missing = set(self.applied.take_swept(ids))
-        self._apply([row for row in rows if row.id in missing])
+        yield from self._apply([row for row in rows if row.id in missing])
         if self._gone:
             passed = set(ids)
             removing = {status_id for status_id, _ in self._removals}
@@ -222,14 +226,16 @@ class FeedState:
                 if row_id not in passed or status_id in removing
             }
 
-    def _apply(self, rows: Sequence[OutboxRow]) -> None:
-        self.chain.follow(rows)
+    def _apply(self, rows: Iterable[OutboxRow]) -> Iterator[None]:
         for row in rows:
             if isinstance(row.event, StatusPosted):
                 self._posted(row, row.event)
             else:
                 self._scatter()
                 self._other(row)
+            if self._waiting_puts >= SLICE_PUTS:
+                self._scatter()
+                yield
         self._scatter()
 
     def _log(self, row: OutboxRow) -> None:
@@ -241,6 +247,7 @@ class FeedState:
         if ids:
             self.deliveries += self._rings.scatter(ids, audiences)
             self._puts = ([], [])
+            self._waiting_puts = 0
 
     def _posted(self, row: OutboxRow, event: StatusPosted) -> None:
         if event.status_id in self._gone:
@@ -259,6 +266,7 @@ class FeedState:
         elif len(audience):
             self._puts[0].append(event.status_id)
             self._puts[1].append(audience)
+            self._waiting_puts += len(audience)
         self.replicas.deliver(row, rows=audience, primary=self._owns(event.account_id))
 
     def _other(self, row: OutboxRow) -> None:

@@ -1,6 +1,7 @@
 """Deliveries a second into 100,000 home feeds with 403 followers a post on average, posts durable first."""
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass, field
 
@@ -10,7 +11,7 @@ from redis import Redis
 from actors.routed_feeds import RoutedFeeds
 from api.actions import statuses, timelines
 from api.context import Context
-from cluster.errors import SetupError
+from cluster.errors import SetupError, Unavailable
 from db.pages import Window
 from deployments.bench import crowd as crowds
 from deployments.bench.base import Options, Result, Target
@@ -116,9 +117,10 @@ async def _see(ctx: Context, crowd: Crowd, *, author: int, status_id: int) -> No
     followers = crowd.followers(author)
     reader = crowd.base + int(followers[status_id % len(followers)] if len(followers) else author)
     while True:
-        part = await ctx.feeds.home(account_id=reader, window=Window(limit=40, since_id=status_id - 1))
-        if status_id in part.ids or len(part.ids) == 40:
-            return
+        with contextlib.suppress(Unavailable):
+            part = await ctx.feeds.home(account_id=reader, window=Window(limit=40, since_id=status_id - 1))
+            if status_id in part.ids or len(part.ids) == 40:
+                return
         await asyncio.sleep(0.002)
 
 

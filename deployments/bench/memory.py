@@ -1,6 +1,7 @@
 """Bytes a user: growth of the feed shards over 200,000 full rings, and of the follow index over its edges."""
 
 import asyncio
+import contextlib
 import ctypes
 import gc
 import sys
@@ -13,7 +14,7 @@ from actors.routed_feeds import RoutedFeeds
 from actors.states.feed_index import FollowIndex
 from api.actions import statuses
 from api.context import Context
-from cluster.errors import SetupError
+from cluster.errors import SetupError, Unavailable
 from db.pages import Window
 from deployments.bench import crowd as crowds
 from deployments.bench.base import Options, Result, Target
@@ -77,7 +78,8 @@ async def _see(ctx: Context, *, reader: int, status_id: int) -> None:
     ids: tuple[int, ...] = ()
     while status_id not in ids:
         await asyncio.sleep(0.05)
-        ids = (await ctx.feeds.home(account_id=reader, window=window)).ids
+        with contextlib.suppress(Unavailable):
+            ids = (await ctx.feeds.home(account_id=reader, window=window)).ids
 
 
 async def _resident(ctx: Context) -> int:

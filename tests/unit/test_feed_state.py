@@ -1,5 +1,7 @@
 """A shard's state in the hand: who gets what, who hears of it, loading, eviction, merging."""
 
+from collections.abc import Iterator
+
 import orjson
 import pytest
 
@@ -29,6 +31,11 @@ ANN, BOB, CAT, DAN = 11, 12, 13, 14
 ALL = Window(limit=1000)
 
 
+def run(slices: Iterator[None]) -> int:
+    """Apply to the end; returns how often a read could have gone in between."""
+    return sum(1 for _ in slices)
+
+
 class Shard:
     """A state that owns every slot, fed with numbered rows."""
 
@@ -47,7 +54,7 @@ class Shard:
         for event in events:
             self.rows += 1
             rows.append(OutboxRow(self.rows, event))
-        self.state.told(rows)
+        run(self.state.told(rows))
         return rows
 
     def home(self, who: int) -> list[int]:
@@ -117,9 +124,9 @@ def test_a_row_that_is_told_twice_or_swept_after_telling_counts_once() -> None:
     shard.load(BOB, ANN)
     shard.state.replicas.watch("r", BOB, now=0)
     rows = shard.tell(_post(1, ANN))
-    shard.state.told(rows)
-    shard.state.swept([rows[0].id], rows)
-    shard.state.told(rows)
+    run(shard.state.told(rows))
+    run(shard.state.swept([rows[0].id], rows))
+    run(shard.state.told(rows))
     assert shard.home(BOB) == [1]
     assert len(shard.heard()) == 1
 
@@ -128,10 +135,10 @@ def test_a_deleted_post_does_not_come_back_when_it_is_told_late() -> None:
     shard = Shard()
     shard.load(BOB, ANN)
     posted, deleted = OutboxRow(1, _post(1, ANN)), OutboxRow(2, StatusDeleted(1, ANN, "public"))
-    shard.state.told([deleted])
-    shard.state.told([posted])
+    run(shard.state.told([deleted]))
+    run(shard.state.told([posted]))
     assert shard.home(BOB) == []
-    shard.state.swept([1, 2], [])
+    run(shard.state.swept([1, 2], []))
     assert shard.home(BOB) == []
 
 
@@ -146,7 +153,7 @@ def test_a_post_of_many_followers_leaves_all_their_feeds(monkeypatch: pytest.Mon
     assert [shard.home(who) for who in followers] == [[2]] * 7
     while shard.state.tidy():
         pass
-    shard.state.swept(range(1, 4), [])
+    run(shard.state.swept(range(1, 4), []))
     assert [shard.home(who) for who in followers] == [[2]] * 7
 
 
@@ -339,6 +346,16 @@ def test_unwatching_ends_deliveries_for_that_replica_only() -> None:
     replicas.unwatch("r", [BOB])
     shard.tell(_post(1, ANN))
     assert [name for name, data in replicas.take() if orjson.loads(data)[3]] == ["s"]
+
+
+def test_much_work_is_done_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.states.feed.SLICE_PUTS", 4)
+    shard = Shard()
+    for who in (BOB, CAT, DAN):
+        shard.load(who, ANN)
+    rows = [OutboxRow(number, _post(number, ANN)) for number in range(1, 6)]
+    assert run(shard.state.told(rows)) == 2
+    assert shard.home(DAN) == [5, 4, 3, 2, 1]
 
 
 def test_more_replicas_than_bits_are_refused() -> None:
