@@ -9,11 +9,13 @@ import datetime as dt
 import math
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
+from actors.routed_feeds import RoutedFeeds
 from api.context import Context
 from cluster.errors import Overloaded, Unavailable
 from cluster.ids import id_at
@@ -203,3 +205,13 @@ async def warm(ctx: Context, account_ids: Sequence[int]) -> None:
 
     for start in range(0, len(account_ids), WARM_ROUND):
         await asyncio.gather(*(touch(each) for each in account_ids[start : start + WARM_ROUND]))
+
+
+async def shard_stats(ctx: Context) -> list[dict[str, Any]]:
+    """What every feed shard says of itself; asks again those too busy to answer."""
+    assert isinstance(ctx.feeds, RoutedFeeds)
+    while True:
+        stats = await ctx.feeds.stats()
+        if all(entry["ready"] for entry in stats):
+            return stats
+        await asyncio.sleep(0.1)

@@ -10,7 +10,6 @@ from typing import Any
 import psutil
 from redis import Redis
 
-from actors.routed_feeds import RoutedFeeds
 from actors.states.feed_index import FollowIndex
 from api.actions import statuses
 from api.context import Context
@@ -84,8 +83,7 @@ async def _see(ctx: Context, *, reader: int, status_id: int) -> None:
 
 async def _resident(ctx: Context) -> int:
     """Bytes of memory that the shard processes hold."""
-    assert isinstance(ctx.feeds, RoutedFeeds)
-    return sum(psutil.Process(entry["pid"]).memory_info().rss for entry in await ctx.feeds.stats())
+    return sum(psutil.Process(entry["pid"]).memory_info().rss for entry in await crowds.shard_stats(ctx))
 
 
 async def _index_bytes_apart(users: int) -> float:
