@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import gc
 import sys
+import time
 from typing import Any
 
 import psutil
@@ -24,6 +25,7 @@ ABSENT_SHARE = 0.5  # beside every two who sign in there is one who never did
 EDGES_USERS = 40_000  # whose edges are laid into one index: 8 million of a shard's half
 BATCH = 100
 SAMPLE = 200
+PATIENCE_S = 60.0
 
 
 async def run(target: Target, options: Options) -> Result:
@@ -41,11 +43,9 @@ async def run(target: Target, options: Options) -> Result:
     present = crowd.account_ids()[:count].tolist()
     await crowds.warm(ctx, present)
     await _post(ctx, crowd, count=length)
-    full = await _resident(ctx)
     for account_id in present[:: max(1, count // SAMPLE)]:
-        part = await ctx.feeds.home(account_id=account_id, window=Window(limit=length))
-        if len(part.ids) != length:
-            raise SetupError(f"a ring has {len(part.ids)} entries and not {length}: the figures are void")
+        await _fill(ctx, account_id)
+    full = await _resident(ctx)
     figures = {
         "bytes_per_user": (full - absent) / count,
         "bytes_per_user_never_signed_in": max(0, absent - empty) / (crowd.count - count),
@@ -70,6 +70,18 @@ async def _post(ctx: Context, crowd: Crowd, *, count: int) -> None:
         ]
         ids = await statuses.post_many(ctx, drafts)
         await _see(ctx, reader=crowd.base + 1, status_id=ids[-1])
+
+
+async def _fill(ctx: Context, account_id: int) -> None:
+    """Return when a ring is full; shards may still be at the last posts."""
+    length = ctx.settings.feeds.length_max
+    found = 0
+    deadline = time.monotonic() + PATIENCE_S
+    while found < length:
+        if time.monotonic() > deadline:
+            raise SetupError(f"a ring has {found} entries and not {length}: the figures are void")
+        with contextlib.suppress(Unavailable):
+            found = len((await ctx.feeds.home(account_id=account_id, window=Window(limit=length))).ids)
 
 
 async def _see(ctx: Context, *, reader: int, status_id: int) -> None:
