@@ -93,11 +93,12 @@ class FeedShard:
 
     async def ready(self, wait_s: float = 0.2) -> bool:
         """Whether the shard is claimed and may answer; waits a little for it."""
-        await self.start()
-        try:
-            await asyncio.wait_for(self._claimed.wait(), wait_s)
-        except TimeoutError:
-            return False
+        if not self._claimed.is_set():
+            await self.start()
+            try:
+                await asyncio.wait_for(self._claimed.wait(), wait_s)
+            except TimeoutError:
+                return False
         return not self._retired and self._clock.monotonic() <= self._lease_until
 
     async def _claim(self) -> None:

@@ -33,7 +33,7 @@ from cluster.sharding import slot_of
 from db.pages import Window
 
 REMOVE_ROWS = 1024  # rings searched for a deleted status at once: 5 MB, about 3 ms; the rest follows in steps
-SLICE_PUTS = 200_000  # deliveries between two chances to read: 5-10 ms
+SLICE_PUTS = 100_000  # deliveries between two chances to read: 4-8 ms
 EVICT_ROWS = 32  # feeds that leave at once when the shard is full: finding them costs more than dropping them
 NEVER = np.iinfo(np.int64).max
 

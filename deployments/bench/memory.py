@@ -46,15 +46,17 @@ async def run(target: Target, options: Options) -> Result:
     for account_id in present[:: max(1, count // SAMPLE)]:
         await _fill(ctx, account_id)
     full = await _resident(ctx)
+    index_bytes = await _index_bytes("fans", count)
     figures = {
-        "bytes_per_user": (full - absent) / count,
+        "bytes_per_user": (full - absent) / count - index_bytes,
+        "index_bytes_per_user_here": index_bytes,
         "bytes_per_user_never_signed_in": max(0, absent - empty) / (crowd.count - count),
         "users": float(count),
         "shards_resident_bytes": float(full),
-        "index_bytes_per_edge_and_direction": await _index_bytes_apart(min(count, EDGES_USERS)),
+        "index_bytes_per_edge_and_direction": await _index_bytes("crowd", min(count, EDGES_USERS)),
     }
     baseline = {"valkey_bytes_per_user": _sorted_set(target.settings.redis.url, length=length)}
-    figures["ratio"] = baseline["valkey_bytes_per_user"] / figures["bytes_per_user"]
+    figures["ratio"] = baseline["valkey_bytes_per_user"] / (figures["bytes_per_user"] + index_bytes)
     did = (
         f"{count:,} feeds of {length} entries in {ctx.settings.feeds.shards} shards, "
         f"{crowd.count - count:,} people who never signed in; beside a sorted set of as many entries"
@@ -98,18 +100,17 @@ async def _resident(ctx: Context) -> int:
     return sum(psutil.Process(entry["pid"]).memory_info().rss for entry in await crowds.shard_stats(ctx))
 
 
-async def _index_bytes_apart(users: int) -> float:
-    """Measure the index in a process of its own: rings and a server's other work would hide it."""
+async def _index_bytes(kind: str, users: int) -> float:
+    """Measure an index in a process of its own: rings and a server's other work would hide it."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "deployments.bench.memory", str(users), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "deployments.bench.memory", kind, str(users)), stdout=asyncio.subprocess.PIPE
     )
     output, _ = await process.communicate()
     return float(output)
 
 
-def _index_bytes(users: int) -> float:
-    """Resident bytes per edge and direction of half a crowd's edges, as one of two shards has them."""
-    crowd = crowds.draw(count=users)
+def _lay(crowd: Crowd, *, rows: int) -> tuple[int, int]:
+    """Resident bytes and edges of an index over the first `rows` people of a crowd."""
     index = FollowIndex()
     ids = crowd.account_ids()
     _follow(index, crowd, ids, row=0)
@@ -117,10 +118,10 @@ def _index_bytes(users: int) -> float:
     # What drawing the crowd freed must not serve the index unseen.
     ctypes.CDLL(None).malloc_trim(0)
     before = psutil.Process().memory_info().rss
-    for row in range(1, users // 2):
+    for row in range(1, rows):
         _follow(index, crowd, ids, row=row)
     gc.collect()
-    return (psutil.Process().memory_info().rss - before) / index.edges / 2
+    return psutil.Process().memory_info().rss - before, index.edges
 
 
 def _follow(index: FollowIndex, crowd: Crowd, ids: Any, *, row: int) -> None:
@@ -138,5 +139,16 @@ def _sorted_set(url: str, *, length: int) -> float:
     return float(taken)
 
 
+def main(kind: str, users: int) -> None:
+    """Print bytes per edge and direction of half a skewed crowd, as one of two shards has them, or bytes per
+    user of an index in which everybody follows one."""
+    if kind == "crowd":
+        taken, edges = _lay(crowds.draw(count=users), rows=users // 2)
+        print(taken / edges / 2)
+    else:
+        taken, _ = _lay(crowds.fans(count=users), rows=users)
+        print(taken / users)
+
+
 if __name__ == "__main__":
-    print(_index_bytes(int(sys.argv[1])))
+    main(sys.argv[1], int(sys.argv[2]))
