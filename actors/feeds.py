@@ -308,7 +308,8 @@ class FeedShard:
         """Apply what was posted before these rows and has not arrived. Raises Unavailable."""
         if state.chain.broken_by(rows):
             async with self._pool.connection() as conn:
-                state.told(await outbox.posted(conn, after=self._position, above=state.chain.newest))
+                missed = await outbox.posted(conn, after=self._position, above=state.chain.newest)
+            await self._events(state.told(missed))
 
     async def register(self, replica: str, *, primary: bool) -> None:
         """Know a replica for another `replica_ttl_s`. Raises Unavailable, Overloaded."""

@@ -89,7 +89,10 @@ def settings_for(*, database_url: str, redis_url: str, home: Path, **web: Any) -
     return settings.model_copy(
         update={
             "web": settings.web.model_copy(update=web),
-            "postgres": settings.postgres.model_copy(update={"url": database_url}),
+            # A test may ask for more at once than one replica serves in time on a busy machine.
+            "postgres": settings.postgres.model_copy(
+                update={"url": database_url, "acquire_timeout_ms": 20_000, "statement_timeout_ms": 20_000}
+            ),
             "redis": settings.redis.model_copy(update={"url": redis_url}),
             "auth": settings.auth.model_copy(
                 update={"password_profile": "cheap", "secret": SecretStr("s" * 40)}
