@@ -226,7 +226,8 @@ class FeedState:
                 if row_id not in passed or status_id in removing
             }
 
-    def _apply(self, rows: Iterable[OutboxRow]) -> Iterator[None]:
+    def _apply(self, rows: Sequence[OutboxRow]) -> Iterator[None]:
+        self.chain.follow(rows)
         for row in rows:
             if isinstance(row.event, StatusPosted):
                 self._posted(row, row.event)

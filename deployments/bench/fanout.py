@@ -120,7 +120,7 @@ async def _see(ctx: Context, crowd: Crowd, *, author: int, status_id: int) -> No
             part = await ctx.feeds.home(account_id=reader, window=Window(limit=40, since_id=status_id - 1))
             if status_id in part.ids or len(part.ids) == 40:
                 return
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(0.01)
 
 
 async def _delivered(ctx: Context) -> int:

@@ -348,6 +348,19 @@ def test_unwatching_ends_deliveries_for_that_replica_only() -> None:
     assert [name for name, data in replicas.take() if orjson.loads(data)[3]] == ["s"]
 
 
+def test_a_shard_notices_only_a_status_that_it_has_not_heard_of() -> None:
+    shard = Shard()
+    chained = [_post(number, ANN, after=number - 1) for number in (1, 2, 3, 4)]
+    rows = [OutboxRow(event.status_id, event) for event in chained]
+    assert not shard.state.chain.broken_by(rows[:2])
+    assert shard.state.chain.broken_by([rows[2], rows[1]])
+    run(shard.state.told(rows[:2]))
+    assert not shard.state.chain.broken_by(rows[2:])
+    assert shard.state.chain.broken_by(rows[3:])
+    run(shard.state.swept([3], [rows[2]]))
+    assert not shard.state.chain.broken_by(rows[3:])
+
+
 def test_much_work_is_done_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("actors.states.feed.SLICE_PUTS", 4)
     shard = Shard()
