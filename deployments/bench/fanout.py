@@ -18,7 +18,8 @@ from deployments.bench.crowd import Crowd
 
 USERS = 100_000
 SECONDS = 60.0
-BATCH = 256  # drafts handed over at once: statuses.commit_batch_max, one commit
+ENVIRONMENT = {"SOCIALFLOW_STATUSES__COMMIT_BATCH_MAX": "1024"}  # a commit waits for the disk: share it more
+BATCH = 512  # drafts handed over at once: one commit
 WRITERS = 3  # while one batch is committed, the next is read and the last one is told
 SAMPLE = 1_000  # feeds that must equal the oracle
 BASELINE_SHARE = 0.2  # of the seconds, for ZADD
