@@ -1,11 +1,10 @@
-"""Errors -> responses and websocket close codes. The only place that knows HTTP numbers of errors.
+"""Errors -> responses. The only place that knows HTTP numbers of errors; close codes: `api/close_codes.py`.
 
 The body serves Mastodon clients (`error`, `error_description`, `details`) and RFC 9457 readers (`type`,
 `title`, `status`, `detail`, `instance`) at once. Its content type stays `application/json` unless the client
 asks for `application/problem+json`, because widespread clients refuse to parse anything else.
 """
 
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -22,38 +21,27 @@ log = observe.logger("problems")
 PROBLEM_JSON = "application/problem+json"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What a kind of error looks like from outside. Close codes: 4000-4499 come back, 4500-4999 do not."""
-
-    status: int
-    close_code: int
-
-
-PROBLEMS: dict[type[SocialFlowError], Problem] = {
-    errors.InvalidInput: Problem(422, 4522),
-    errors.MalformedRequest: Problem(400, 4500),
-    errors.Unauthenticated: Problem(401, 4501),
-    errors.Forbidden: Problem(403, 4503),
-    errors.NotFound: Problem(404, 4504),
-    errors.Gone: Problem(410, 4510),
-    errors.Conflict: Problem(409, 4409),
-    errors.TooLarge: Problem(413, 4513),
-    errors.RateLimited: Problem(429, 4429),
-    errors.Overloaded: Problem(503, 4403),
-    errors.Unavailable: Problem(503, 4404),
-    errors.DependencyFailed: Problem(502, 4405),
-    errors.OAuthError: Problem(400, 4520),
-    errors.SetupError: Problem(500, 4599),
+STATUSES: dict[type[SocialFlowError], int] = {
+    errors.InvalidInput: 422,
+    errors.MalformedRequest: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Gone: 410,
+    errors.Conflict: 409,
+    errors.TooLarge: 413,
+    errors.RateLimited: 429,
+    errors.Overloaded: 503,
+    errors.Unavailable: 503,
+    errors.DependencyFailed: 502,
+    errors.OAuthError: 400,
+    errors.SetupError: 500,
 }
 
 
-def problem_of(error: SocialFlowError) -> Problem:
-    """The entry for an error's kind, or for the nearest kind above it."""
-    for kind in type(error).__mro__:
-        if kind in PROBLEMS:
-            return PROBLEMS[kind]
-    return Problem(500, 4599)
+def status_of(error: SocialFlowError) -> int:
+    """The HTTP status of an error's kind, or of the nearest kind above it."""
+    return next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), 500)
 
 
 async def answer_error(request: Request, error: Exception) -> Response:
@@ -68,7 +56,7 @@ async def answer_error(request: Request, error: Exception) -> Response:
 
 
 def _answer_known(request: Request, error: SocialFlowError) -> Response:
-    status = problem_of(error).status
+    status = status_of(error)
     body: dict[str, Any] = {"error": error.message}
     headers: dict[str, str] = {}
     if isinstance(error, errors.OAuthError):

@@ -109,8 +109,5 @@ class SetupError(SocialFlowError):
     """Something on this machine must be mended before the server can run; the message says how."""
 
 
-TEMPORARY: tuple[type[SocialFlowError], ...] = (RateLimited, Overloaded, Unavailable, Conflict)
-"""Kinds after which the same request may succeed later."""
-
 OPERATIONAL: tuple[type[SocialFlowError], ...] = (DependencyFailed, SetupError)
 """Kinds that a person should be told about."""

@@ -14,11 +14,6 @@ def id_at(moment: dt.datetime) -> int:
     return int(moment.timestamp() * 1000) << SEQUENCE_BITS
 
 
-def time_of(identifier: int) -> dt.datetime:
-    """When `identifier` was minted, to the millisecond, in UTC."""
-    return dt.datetime.fromtimestamp((identifier >> SEQUENCE_BITS) / 1000, tz=dt.UTC)
-
-
 def parse_id(text: str) -> int | None:
     """The id written as `text`, or None when it cannot be one (so that a lookup answers 'not found')."""
     if not text.isascii() or not text.isdigit() or len(text) > 19:

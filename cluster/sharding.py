@@ -17,11 +17,6 @@ def slot_of(key: int) -> int:
     return ((key * _MIX) & _MASK) >> 56
 
 
-def slot_of_name(name: str) -> int:
-    """The slot of a textual key."""
-    return blake2b(name.encode(), digest_size=1).digest()[0]
-
-
 def assign(shards: Sequence[str]) -> tuple[str, ...]:
     """The owner of every slot, by rendezvous hashing over shard names. Raises ValueError without shards."""
     if not shards:

@@ -212,7 +212,7 @@ def _sign_in_form(request: Request, params: SignInParams, *, problem: str = "") 
 
 
 def _refused(request: Request, error: SocialFlowError) -> Response:
-    status = problems.problem_of(error).status
+    status = problems.status_of(error)
     headings = {429: "Slow down", 503: "Try again in a moment"}
     values = {
         **_common(request),

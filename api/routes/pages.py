@@ -44,7 +44,7 @@ def shown(handler: Handler) -> Handler:
         try:
             return await handler(request, **parameters)
         except SocialFlowError as error:
-            status = problems.problem_of(error).status
+            status = problems.status_of(error)
             heading = "Nothing is here" if isinstance(error, NotFound) else HTTPStatus(status).phrase
             words = (
                 "It may have been deleted, or it is not for everybody."

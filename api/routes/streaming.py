@@ -147,7 +147,7 @@ class _Visit:
             except SocialFlowError as error:
                 asked = error
         if isinstance(asked, SocialFlowError):
-            self._connection.put(frames.error(asked.message, problems.problem_of(asked).status))
+            self._connection.put(frames.error(asked.message, problems.status_of(asked)))
 
     async def listen(self, receive: Receive) -> None:
         """Follow the client's wishes until it leaves or has to."""

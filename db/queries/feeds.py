@@ -40,14 +40,6 @@ async def follows_of(conn: Connection, *, account_ids: Sequence[int]) -> dict[in
     return found
 
 
-EXISTING = "SELECT id FROM accounts WHERE id = ANY($1::bigint[])"
-
-
-async def existing(conn: Connection, *, account_ids: Sequence[int]) -> set[int]:
-    """Which of these accounts there are."""
-    return {record["id"] for record in await conn.fetch(EXISTING, account_ids)}
-
-
 # One probe of the (account_id, id) index per author: the cost grows with the number of authors and with
 # the entries that are wanted, and not with how much the authors ever wrote.
 _PROBE = """
